@@ -1,0 +1,3 @@
+"""Webhooks in, Metronome custom fields out."""
+
+__version__ = "0.1.0"

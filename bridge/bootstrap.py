@@ -1,0 +1,136 @@
+"""Settings -> Bridge: the only place where objects are built and tied together."""
+
+import os
+import random
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from bridge import settings as environment
+from bridge.errors import OperatorError
+from bridge.mapping import files
+from bridge.mapping.files import Mappings
+from bridge.metronome.client import Client
+from bridge.metronome.directory import Directory
+from bridge.model import Attempt
+from bridge.pipeline.deliver import Deliverer
+from bridge.pipeline.receive import Receiver
+from bridge.pipeline.resolve import Resolver
+from bridge.pipeline.translate import translate
+from bridge.pipeline.worker import Worker
+from bridge.settings import Settings
+from bridge.store import Store, open_store
+from bridge.store.entities import Claim
+from bridge.times import DAY, SECOND
+
+log = structlog.get_logger()
+
+#: What a lease has room for: the two calls of a write, and some time to spare for the database.
+CALLS_PER_LEASE = 2
+LEASE_MARGIN_SECONDS = 4.0
+
+
+class MappingsError(OperatorError):
+    """The mapping files cannot be used: one line for each thing that is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    settings: Settings
+    mappings: Mappings
+    store: Store
+    receiver: Receiver
+
+    def close(self) -> None:
+        self.store.close()
+
+
+def now() -> int:
+    return time.time_ns() // 1000
+
+
+def load_mappings(settings: Settings, environ: Mapping[str, str] = os.environ) -> Mappings:
+    return files.load(settings.mappings, partial(environment.read, environ))
+
+
+def build(settings: Settings, environ: Mapping[str, str] = os.environ) -> Bridge:
+    """Raises OperatorError if the mapping files are wrong. Nothing is connected to yet."""
+    mappings = load_mappings(settings, environ)
+    if mappings.errors:
+        raise MappingsError("\n".join(map(str, mappings.errors)))
+    for problem in mappings.problems:
+        log.warning("mapping", problem=str(problem))
+    store = build_store(settings)
+    return Bridge(settings, mappings, store, Receiver(store.events, store.signal.announce))
+
+
+def build_store(settings: Settings) -> Store:
+    return open_store(
+        settings.database_url, settings.database_connections, round(settings.lookup_cache_seconds * SECOND)
+    )
+
+
+def build_client(settings: Settings) -> Client:
+    return Client(
+        settings.metronome_base_url,
+        settings.metronome_api_token,
+        connect_timeout_seconds=settings.metronome_connect_timeout_seconds,
+        timeout_seconds=settings.metronome_timeout_seconds,
+        clock=now,
+    )
+
+
+def build_worker(bridge: Bridge) -> Worker:
+    """Raises OperatorError if there is no token to deliver with."""
+    settings, store = bridge.settings, bridge.store
+    if not settings.metronome_api_token:
+        raise OperatorError("METRONOME_API_TOKEN is not set: delivery needs it (BRIDGE_DELIVERY=off does without)")
+    client = build_client(settings)
+    call_seconds = settings.metronome_connect_timeout_seconds + settings.metronome_timeout_seconds
+    park_for = round(settings.park_days * DAY)
+    return Worker(
+        store,
+        translate=partial(translate, sources=bridge.mappings.sources),
+        deliverer=Deliverer(
+            store.entities,
+            store.gate,
+            client,
+            clock=now,
+            jitter=random.random,
+            call_budget=round(call_seconds * SECOND),
+            park_for=park_for,
+            resend_unchanged=settings.resend_unchanged,
+            log=log_attempt,
+        ),
+        resolver=Resolver(
+            store.references,
+            store.gate,
+            Directory(client),
+            clock=now,
+            jitter=random.random,
+            park_for=park_for,
+        ),
+        clock=now,
+        new_lease=partial(secrets.token_hex, 8),
+        lease_for=round((CALLS_PER_LEASE * call_seconds + LEASE_MARGIN_SECONDS) * SECOND),
+        threads=settings.delivery_threads,
+    )
+
+
+def log_attempt(claim: Claim, attempt: Attempt) -> None:
+    """One line with every fact of a call, but no value and none of Metronome's words, which might quote one."""
+    log.info(
+        "call",
+        call=attempt.call,
+        entity=claim.entity,
+        entity_id=claim.entity_id,
+        keys=len(attempt.keys),
+        changes=len(attempt.changes),
+        verdict=str(attempt.outcome.verdict),
+        status=attempt.outcome.status,
+        duration_ms=attempt.duration // 1000,
+    )

@@ -1,0 +1,48 @@
+"""The command line. One module a command; nothing here decides anything that a web page might want to decide too."""
+
+import sys
+
+import click
+
+from bridge import __version__
+from bridge.cli import check, config, demo, events, replay, sandbox, send, senders, serve, try_, upgrade, worker
+from bridge.errors import BridgeError, OperatorError, StoreError
+
+EPILOG = """\b
+Exit codes:
+  0  done
+  1  it ran, and the answer is no: a check failed, a webhook was refused, there is no such event
+  2  the command line is wrong
+  3  a setting, a mapping file or the token must be corrected first
+  4  the database is unreachable or of another version
+
+Settings come from the environment: see `metronome-bridge config`."""
+
+
+@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="metronome-bridge")
+def commands() -> None:
+    """Webhooks in, Metronome custom fields out.
+
+    A CRM, Stripe or another system posts a webhook; the bridge verifies it, stores it, applies the mapping file of its
+    source and sets custom field values in Metronome.
+    """
+
+
+for module in (serve, worker, check, try_, send, events, replay, upgrade, config, senders, sandbox, demo):
+    commands.add_command(module.command)
+
+
+def main() -> None:
+    """Runs one command; an error raised on purpose is one message, not a stack trace."""
+    try:
+        commands(prog_name="metronome-bridge")
+    except BridgeError as error:
+        click.secho(str(error), fg="red", err=True)
+        sys.exit(exit_code(error))
+
+
+def exit_code(error: BridgeError) -> int:
+    if isinstance(error, StoreError):
+        return 4
+    return 3 if isinstance(error, OperatorError) else 1

@@ -1,0 +1,78 @@
+"""What several commands need: sources by name, requests from files, tables that fit the terminal."""
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from bridge import bootstrap, settings
+from bridge.errors import OperatorError, SenderError
+from bridge.mapping.files import Mappings
+from bridge.mapping.hints import accepted
+from bridge.mapping.rules import Source
+from bridge.model import Request
+from bridge.settings import Settings
+from bridge.times import to_datetime
+
+#: Colours and live displays only where somebody looks at them: rich asks the terminal.
+console = Console(soft_wrap=True, highlight=False)
+
+
+def find_source(values: Settings, name: str) -> Source:
+    """Raises OperatorError that names the sources there are."""
+    mappings = bootstrap.load_mappings(values)
+    if name in mappings.sources:
+        return mappings.sources[name]
+    problems = [str(problem) for problem in mappings.errors if Path(problem.path).stem == name]
+    raise OperatorError("\n".join(problems) or f"there is no source {name!r}{accepted(name, mappings.sources)}")
+
+
+def request_from(source: Source, path: Path, target: str, values: Settings) -> Request:
+    """What is in the file, as this source's sender would post it, unsigned.
+
+    .http: a whole request, headers and body as they are. .json: a payload, which the sender's module puts into the
+    form that its product sends. Anything else, such as .xml: the body as it is.
+    """
+    content = path.read_bytes()
+    headers = {"content-type": source.sender.content_type, "user-agent": "metronome-bridge send"}
+    if path.suffix == ".http":
+        return parse_http(content, target, values)
+    if path.suffix == ".json" and not source.sender.content_type.startswith("application/json"):
+        content = source.sender.compose(parse_json(content, path))
+    return Request("POST", target, headers, content, values.public_urls)
+
+
+def parse_http(content: bytes, target: str, values: Settings) -> Request:
+    """A captured request: request line, headers, empty line, body."""
+    head, separator, body = content.partition(b"\r\n\r\n")
+    lines = head.decode("latin-1").split("\r\n")
+    words = lines[0].split(" ")
+    if not separator or len(words) != 3:  # noqa: PLR2004
+        raise OperatorError("the file is no HTTP request: a request line, headers and an empty line are expected")
+    headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
+    return Request(words[0], words[1] or target, headers, body, values.public_urls)
+
+
+def parse_json(content: bytes, path: Path) -> Any:
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise SenderError(f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
+
+
+def table(*columns: str) -> Table:
+    made = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    return made
+
+
+def when(micros: int) -> str:
+    return to_datetime(micros).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def load() -> tuple[Settings, Mappings]:
+    values = settings.load()
+    return values, bootstrap.load_mappings(values)

@@ -1,0 +1,41 @@
+"""config"""
+
+import os
+import re
+from typing import Any
+
+import click
+
+from bridge import settings
+from bridge.cli.common import console, table
+from bridge.settings import Setting
+
+_PASSWORD = re.compile(r"(://[^:/@]*:)[^@]*(@)")
+
+
+@click.command("config")
+def command() -> None:
+    """Show every setting, what it is now, and where that comes from. Secrets are not shown."""
+    values = settings.load()
+    rows = table("setting", "value", "from", "what it is")
+    for setting in settings.SETTINGS:
+        rows.add_row(
+            setting.name, shown(setting, getattr(values, setting.attribute)), origin(setting.name), setting.help
+        )
+    console.print(rows)
+
+
+def shown(setting: Setting, value: Any) -> str:
+    if setting.name == "DATABASE_URL":
+        return _PASSWORD.sub(r"\1***\2", value)
+    if setting.secret:
+        return "***" if value else "not set"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def origin(name: str) -> str:
+    if os.environ.get(f"{name}_FILE"):
+        return f"{name}_FILE"
+    return "environment" if os.environ.get(name) else "default"

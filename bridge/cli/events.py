@@ -1,0 +1,108 @@
+"""events"""
+
+import click
+import orjson
+
+from bridge import bootstrap, settings
+from bridge.cli.common import console, table, when
+from bridge.errors import BridgeError
+from bridge.model import EventState, StoredChange, StoredEvent
+from bridge.store import Store
+
+STATES = click.Choice([str(state) for state in EventState])
+
+
+@click.group("events")
+def command() -> None:
+    """Look at what was received and what became of it."""
+
+
+@command.command("list")
+@click.option("--source", help="Only events of this source.")
+@click.option("--state", type=STATES, help="Only events in this state.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@click.option("--before", type=int, metavar="NUMBER", help="Only events received before this one.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def list_(source: str | None, state: str | None, limit: int, before: int | None, as_json: bool) -> None:
+    """List events, the newest first."""
+    store = bootstrap.build_store(settings.load())
+    store.check()
+    found = store.events.find(source=source, state=EventState(state) if state else None, before=before, limit=limit)
+    if as_json:
+        for event in found:
+            click.echo(orjson.dumps(summary(event)))
+        return
+    rows = table("number", "source", "event", "type", "happened (UTC)", "state", "reason")
+    for event in found:
+        happened = when(event.occurred_at)
+        reason = event.reason or ""
+        rows.add_row(str(event.id), event.source, event.event_id, event.event_type, happened, event.state, reason)
+    console.print(rows)
+
+
+@command.command("show")
+@click.argument("number", type=int)
+@click.option("--payload", is_flag=True, help="Show the payload too. It may hold personal data.")
+def show(number: int, payload: bool) -> None:
+    """Show one event, the changes it led to, and the calls that were made for them."""
+    store = bootstrap.build_store(settings.load())
+    store.check()
+    event = store.events.get(number)
+    if event is None:
+        raise BridgeError(f"there is no event {number}")
+    show_event(event)
+    for change in store.changes.of_event(number):
+        show_change(store, change)
+    if payload:
+        console.print_json(orjson.dumps(event.payload).decode())
+
+
+def show_event(event: StoredEvent) -> None:
+    console.print(f"[bold]event {event.id}[/]: {event.event_id} ({event.event_type}) of {event.source}")
+    console.print(f"  happened {when(event.occurred_at)} UTC, received {when(event.received_at)} UTC")
+    mapping = f" by mapping {event.digest}" if event.digest else ""
+    console.print(f"  {event.state}{mapping}" + (f": {event.reason}" if event.reason else ""), markup=False)
+
+
+def show_change(store: Store, change: StoredChange) -> None:
+    kind, value = change.reference
+    whose = value if kind == "id" else f"{kind} {value} -> {change.entity_id or 'not found yet'}"
+    console.print(f"\n[bold]change {change.id}[/]: rule {change.rule}, {change.entity} {whose}")
+    console.print(f"  {change.state}" + (f": {change.reason}" if change.reason else ""), markup=False)
+    held = store.entities.fields_of(change.entity, change.entity_id) if change.entity_id else {}
+    for key, text in change.values.items():
+        known = held.get(key)
+        later = f"   (event {known.stamp.event} set it since)" if known and known.stamp > change.stamp else ""
+        console.print(
+            f"    {'remove' if text is None else 'set'} {key} {'' if text is None else f'= {text}'}{later}",
+            markup=False,
+        )
+    if change.entity_id:
+        show_attempts(store, change)
+
+
+def show_attempts(store: Store, change: StoredChange) -> None:
+    for attempt in reversed(store.entities.attempts_of(change.entity, change.entity_id or "")):
+        if change.id in attempt.changes:
+            outcome = attempt.outcome
+            status = outcome.status or "no answer"
+            took = f"{attempt.duration / 1000:.0f} ms"
+            said = f": {outcome.message}" if outcome.message else ""
+            console.print(
+                f"  {when(attempt.started_at)} {attempt.call} -> {status} ({outcome.verdict}) in {took}{said}",
+                markup=False,
+            )
+
+
+def summary(event: StoredEvent) -> dict[str, object]:
+    return {
+        "number": event.id,
+        "source": event.source,
+        "event_id": event.event_id,
+        "event_type": event.event_type,
+        "occurred_at": event.occurred_at,
+        "received_at": event.received_at,
+        "state": event.state,
+        "reason": event.reason,
+        "digest": event.digest,
+    }

@@ -1,0 +1,45 @@
+"""replay"""
+
+import sys
+
+import click
+from rich.progress import track
+
+from bridge import bootstrap, settings
+from bridge.cli.common import console
+from bridge.cli.events import STATES
+from bridge.errors import BridgeError
+from bridge.model import EventState
+
+#: Events that are replayed in one transaction.
+STEP = 500
+
+
+@click.command("replay")
+@click.argument("numbers", type=int, nargs=-1, metavar="[NUMBER]...")
+@click.option("--source", help="All events of this source.")
+@click.option("--state", type=STATES, help="All events in this state.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def command(numbers: tuple[int, ...], source: str | None, state: str | None, yes: bool) -> None:
+    """Have events translated again by the current mapping: by NUMBER, or by source and state.
+
+    For after a mapping was corrected. An event keeps its own time, so a replay never overwrites a newer value. It is
+    the running bridge that does the work; this only asks for it.
+    """
+    if bool(numbers) == bool(source or state):
+        raise click.UsageError("say which events: by NUMBER, or by --source and --state")
+    store = bootstrap.build_store(settings.load())
+    store.check()
+    wanted = list(numbers) or store.events.numbers(source=source, state=EventState(state) if state else None)
+    if not wanted:
+        raise BridgeError("no event fits")
+    if not yes and len(wanted) > 1:
+        click.confirm(f"replay {len(wanted)} events?", abort=True)
+    steps = [wanted[start : start + STEP] for start in range(0, len(wanted), STEP)]
+    replayed = sum(
+        store.events.replay(step)
+        for step in track(steps, "replaying", console=console, transient=True, disable=not console.is_terminal)
+    )
+    store.signal.announce()
+    click.echo(f"{replayed} of {len(wanted)} events will be translated again")
+    sys.exit(0 if replayed == len(wanted) else 1)

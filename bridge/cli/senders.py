@@ -1,0 +1,33 @@
+"""senders"""
+
+import click
+
+from bridge.cli.common import console, table
+from bridge.senders import SENDERS
+
+
+@click.command("senders")
+@click.argument("name", required=False, type=click.Choice(sorted(SENDERS)))
+def command(name: str | None) -> None:
+    """List the senders that mapping files can name, or show one with its options."""
+    if name:
+        show(name)
+        return
+    rows = table("sender", "what it is", "what its secrets are")
+    for sender in SENDERS.values():
+        rows.add_row(sender.name, sender.summary, sender.credential)
+    console.print(rows)
+
+
+def show(name: str) -> None:
+    sender = SENDERS[name]
+    console.print(f"[bold]{sender.name}[/]: {sender.summary}\n\nsecrets: {sender.credential}\nabout:   {sender.url}")
+    if sender.undated:
+        console.print(f"note:    it may not say when things happened: {sender.undated}")
+    if sender.options is None:
+        return
+    rows = table("option", "what it is")
+    for option, field in sender.options().fields.items():
+        rows.add_row(option, str(field.metadata.get("help", "")) + (" Required." if field.required else ""))
+    console.print()
+    console.print(rows)

@@ -1,0 +1,39 @@
+"""serve"""
+
+import click
+
+from bridge import bootstrap, logs, settings
+from bridge.web.app import create_app
+from bridge.web.server import serve
+
+
+@click.command("serve")
+def command() -> None:
+    """Take webhooks, and deliver unless BRIDGE_DELIVERY is off.
+
+    Runs WEB_CONCURRENCY processes on BRIDGE_HOST:PORT until it is told to stop (SIGTERM); then it finishes what is in
+    flight and gives the rest back. Run `metronome-bridge upgrade` first, once for each new version.
+    """
+    values = settings.load()
+    logs.configure(values.log_format, values.log_level)
+    check(values)
+    click.echo(f"metronome-bridge listens on http://{values.host}:{values.port}", err=True)
+    serve(
+        create_app,
+        host=values.host,
+        port=values.port,
+        processes=values.web_processes,
+        threads=values.web_threads,
+        stop_seconds=values.stop_seconds,
+    )
+
+
+def check(values: settings.Settings) -> None:
+    """Whatever would stop the web processes is said here, once. Raises OperatorError."""
+    bridge = bootstrap.build(values)
+    try:
+        bridge.store.check()
+        if values.delivery:
+            bootstrap.build_worker(bridge)
+    finally:
+        bridge.close()

@@ -1,0 +1,37 @@
+"""worker"""
+
+import signal
+import sys
+import threading
+from types import FrameType
+
+import click
+
+from bridge import bootstrap, logs, settings
+
+
+@click.command("worker")
+def command() -> None:
+    """Deliver, and nothing else.
+
+    For installations whose web processes run with BRIDGE_DELIVERY=off. Run as many as you like: they share the work
+    through the database. SIGTERM ends one after it has finished what is in flight.
+    """
+    values = settings.load()
+    logs.configure(values.log_format, values.log_level)
+    bridge = bootstrap.build(values)
+    bridge.store.check()
+    worker = bootstrap.build_worker(bridge)
+    stop = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    worker.start()
+    click.echo(f"metronome-bridge delivers to {values.metronome_base_url}", err=True)
+    stop.wait()
+    in_time = worker.stop(values.stop_seconds)
+    bridge.close()
+    sys.exit(0 if in_time else 1)

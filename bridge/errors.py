@@ -1,0 +1,49 @@
+"""Every error raised on purpose, drawn as one tree: the branch says who must act.
+
+A message names the place and the remedy. It never holds a secret, an expected signature or a payload.
+"""
+
+
+class BridgeError(Exception):
+    """The root of all errors that the bridge raises on purpose."""
+
+
+class SenderError(BridgeError):
+    """Whoever posted the request must act. `code` is for machines, `status` is the HTTP answer."""
+
+    status = 400
+    code = "bad_request"
+
+
+class NotVerifiedError(SenderError):
+    """The request does not prove that it comes from the sender: nothing of it is kept."""
+
+    status = 401
+    code = "not_verified"
+
+
+class NotThisShapeError(SenderError):
+    """The request is verified, or needs no proof, but is not what this sender posts."""
+
+    status = 400
+    code = "not_this_shape"
+
+
+class OperatorError(BridgeError):
+    """Whoever runs the bridge must act: settings, mapping files or the database."""
+
+
+class SettingError(OperatorError):
+    """An environment variable is missing or has a value that cannot be used."""
+
+
+class StoreError(OperatorError):
+    """The database is unreachable, locked, full or of another version. Nothing was stored."""
+
+
+class RuleError(BridgeError):
+    """A mapping author must act: a rule cannot make its change from this event."""
+
+
+class SignError(BridgeError):
+    """A request cannot be signed or composed as this sender would: see `send` and `try`."""

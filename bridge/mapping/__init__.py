@@ -1,0 +1,1 @@
+"""What a source means: files of rules that turn events into changes."""

@@ -1,0 +1,214 @@
+"""A document becomes a Source, or a list of everything that is wrong with it."""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from marshmallow import ValidationError
+
+from bridge.errors import SettingError
+from bridge.mapping import documents
+from bridge.mapping.documents import Document, Path, Problem
+from bridge.mapping.expressions import Expression, ExpressionError, compile_expression
+from bridge.mapping.hints import accepted
+from bridge.mapping.rules import Absent, Example, FieldRule, Rule, Source, TooLong
+from bridge.mapping.schema import SourceSchema, flat
+from bridge.senders import SENDERS, Sender
+
+#: The value of an environment variable, or of the file that its `_FILE` sibling names; None if unset.
+Environ = Callable[[str], str | None]
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def compile_source(name: str, path: str, text: str, environ: Environ) -> tuple[Source | None, list[Problem]]:
+    """The source, if it can work, and every problem: errors mean that there is none."""
+    document, problems = documents.parse(text, path)
+    if document is None:
+        return None, problems
+    return Compiler(path, document, environ, problems).source(name, text)
+
+
+class Compiler:
+    """Walks one document; what it cannot use it reports and leaves out, so that everything is reported at once."""
+
+    def __init__(self, path: str, document: Document, environ: Environ, problems: list[Problem]) -> None:
+        self.path = path
+        self.document = document
+        self.environ = environ
+        self.problems = problems
+        self.unset: list[str] = []
+        self.expressions: dict[Path, Expression] = {}
+
+    def source(self, name: str, text: str) -> tuple[Source | None, list[Problem]]:
+        data = self.shaped()
+        self.find_expressions()
+        sender = self.sender()
+        secrets = self.secrets(sender) if sender else ()
+        source = self.compiled(name, text, data, sender, secrets) if data and sender and self.sound() else None
+        self.problems.sort(key=lambda problem: (problem.line, problem.column))
+        return (source if self.sound() else None), self.problems
+
+    def sound(self) -> bool:
+        return not any(problem.level == "error" for problem in self.problems)
+
+    def shaped(self) -> Mapping[str, Any] | None:
+        try:
+            return dict(SourceSchema().load(self.document.data))
+        except ValidationError as error:
+            for path, message in flat(error.messages):
+                self.report(path, message, key=message.startswith("no key"))
+            return None
+
+    def at(self, *path: str | int) -> Any:
+        """What the file has there, whatever it is; None if nothing."""
+        value = self.document.data
+        for step in path:
+            try:
+                value = value[step]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return value
+
+    def find_expressions(self) -> None:
+        for index, rule in enumerate(self.at("rules") or []):
+            if not isinstance(rule, dict):
+                continue
+            for key in ("when", "for_each", "id", "occurred_at"):
+                self.find_expression("rules", index, key)
+            for key in rule.get("lookup") or () if isinstance(rule.get("lookup"), dict) else ():
+                self.find_expression("rules", index, "lookup", key)
+            for key in rule.get("fields") or () if isinstance(rule.get("fields"), dict) else ():
+                self.find_expression("rules", index, "fields", key)
+                self.find_expression("rules", index, "fields", key, "path")
+
+    def find_expression(self, *path: str | int) -> None:
+        text = self.at(*path)
+        if not isinstance(text, str) or not text:
+            return
+        try:
+            self.expressions[path] = compile_expression(text)
+        except ExpressionError as error:
+            self.report(path, str(error), offset=error.offset)
+
+    def sender(self) -> Sender | None:
+        name = self.at("sender")
+        sender = SENDERS.get(name) if isinstance(name, str) else None
+        return sender.bound(self.options(sender)) if sender else None
+
+    def compiled(
+        self, name: str, text: str, data: Mapping[str, Any], sender: Sender, secrets: tuple[str, ...]
+    ) -> Source:
+        return Source(
+            name=name,
+            path=self.path,
+            sender=sender,
+            rules=tuple(self.rule(index, rule, sender) for index, rule in enumerate(data["rules"])),
+            digest=hashlib.sha256(text.encode()).hexdigest()[:12],
+            secrets=secrets,
+            unset=tuple(self.unset),
+            examples=tuple(self.example(index, example) for index, example in enumerate(data.get("examples", []))),
+        )
+
+    def options(self, sender: Sender) -> Mapping[str, Any]:
+        given = self.at("options") or {}
+        if sender.options is None and given:
+            self.report(("options",), f"the sender {sender.name} takes no options", key=True)
+        if sender.options is None or not isinstance(given, dict):
+            return {}
+        schema = sender.options()
+        try:
+            return dict(schema.load(self.filled(given, ("options",))))
+        except ValidationError as error:
+            for path, message in flat(error.messages, ("options",)):
+                unknown = message.startswith("no key")
+                hint = accepted(str(path[-1]), schema.fields) if unknown else ""
+                self.report(path, message + hint, key=unknown)
+            return {}
+
+    def secrets(self, sender: Sender) -> tuple[str, ...]:
+        given = self.at("secrets")
+        found = [self.secret(text, ("secrets", index), sender) for index, text in enumerate(given or ())]
+        return tuple(secret for secret in found if secret)
+
+    def secret(self, text: Any, path: Path, sender: Sender) -> str | None:
+        if not isinstance(text, str):
+            return None
+        if not _VARIABLE.search(text):
+            self.report(path, "a secret does not belong in a file: write ${NAME} and set NAME", level="warning")
+        unset = len(self.unset)
+        secret = str(self.filled(text, path))
+        if len(self.unset) > unset:
+            return None
+        if problem := sender.check_secret(secret):
+            self.report(path, f"this secret ({sender.credential}) {problem}")
+        return secret
+
+    def filled(self, value: Any, path: Path) -> Any:
+        """With every ${NAME} replaced by what the environment says."""
+        if isinstance(value, dict):
+            return {key: self.filled(inner, (*path, key)) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self.filled(inner, (*path, index)) for index, inner in enumerate(value)]
+        return _VARIABLE.sub(lambda match: self.variable(match[1], path), value) if isinstance(value, str) else value
+
+    def variable(self, name: str, path: Path) -> str:
+        try:
+            value = self.environ(name.removesuffix("_FILE"))
+        except SettingError as error:
+            self.report(path, str(error))
+            return ""
+        if value is None:
+            self.unset.append(name)
+            self.report(path, f"{name} is not set: until it is, this source is closed", level="warning")
+        return value or ""
+
+    def rule(self, index: int, data: Mapping[str, Any], sender: Sender) -> Rule:
+        path = ("rules", index)
+        kind, _ = data.get("lookup", ("id", ""))
+        if sender.undated and "occurred_at" not in data:
+            self.report(
+                (*path, "name"),
+                f"{sender.name} may not say when things happened: {sender.undated}, or set occurred_at; else the time"
+                " of receipt decides which value is newest",
+                level="warning",
+            )
+        return Rule(
+            name=data["name"],
+            entity=data["entity"],
+            events=tuple(data.get("events", ())),
+            when=self.expressions.get((*path, "when")),
+            for_each=self.expressions.get((*path, "for_each")),
+            kind=kind,
+            identity=self.expressions[(*path, "id") if kind == "id" else (*path, "lookup", kind)],
+            occurred_at=self.expressions.get((*path, "occurred_at")),
+            fields=tuple(self.field(key, spec, (*path, "fields", key)) for key, spec in data["fields_"].items()),
+        )
+
+    def field(self, key: str, data: Mapping[str, Any], path: Path) -> FieldRule:
+        absent = Absent.DEFAULT if "default" in data else None
+        return FieldRule(
+            key=key,
+            path=self.expressions.get(path) or self.expressions.get((*path, "path")),
+            constant=data.get("value"),
+            default=data.get("default"),
+            when_missing=Absent(data.get("when_missing", absent or Absent.SKIP)),
+            when_null=Absent(data.get("when_null", absent or Absent.REMOVE)),
+            too_long=TooLong(data.get("too_long", TooLong.ERROR)),
+        )
+
+    def example(self, index: int, data: Mapping[str, Any]) -> Example:
+        return Example(
+            name=data["name"],
+            event=data["event"],
+            headers={name.lower(): value for name, value in data.get("headers", {}).items()},
+            expect=data["expect"],
+            place=self.document.place(("examples", index, "name")),
+        )
+
+    def report(
+        self, path: Path, message: str, *, level: str = "error", key: bool = False, offset: int | None = None
+    ) -> None:
+        place = self.document.key_place(path) if key else self.document.place(path, offset)
+        self.problems.append(Problem(self.path, *place, message, level))

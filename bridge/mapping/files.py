@@ -1,0 +1,66 @@
+"""A folder of mapping files -> Mappings. The file's name is the source's name."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from bridge.mapping import examples
+from bridge.mapping.compiler import Environ, compile_source
+from bridge.mapping.documents import Problem
+from bridge.mapping.rules import Source
+
+SUFFIXES = (".yaml", ".yml")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+@dataclass(frozen=True, slots=True)
+class Mappings:
+    """Every source that can work, by its name, and everything that is wrong."""
+
+    sources: Mapping[str, Source]
+    problems: tuple[Problem, ...]
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.problems if problem.level == "error")
+
+
+def load(folder: Path, environ: Environ) -> Mappings:
+    """Read, lint and compile every file. Raises nothing: what is wrong is in `problems`."""
+    sources: dict[str, Source] = {}
+    problems: list[Problem] = []
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and not path.name.startswith("."))
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        return Mappings(
+            {}, (Problem(str(folder), 1, 1, f"{reason}: set BRIDGE_MAPPINGS to the folder of mapping files"),)
+        )
+    if not paths:
+        problems.append(Problem(str(folder), 1, 1, "no mapping file here: add one such as stripe.yaml"))
+    for path in paths:
+        source, found = load_file(path, environ)
+        problems += found
+        if source and source.name in sources:
+            problems.append(Problem(str(path), 1, 1, f"another file has the name {source.name} too"))
+        elif source:
+            sources[source.name] = source
+    return Mappings(MappingProxyType(sources), tuple(problems))
+
+
+def load_file(path: Path, environ: Environ) -> tuple[Source | None, list[Problem]]:
+    if not _NAME.fullmatch(path.stem):
+        return None, [Problem(str(path), 1, 1, "the name becomes part of the URL: a-z, 0-9, - and _ are accepted")]
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        return None, [Problem(str(path), 1, 1, f"cannot be read as UTF-8 text: {type(error).__name__}")]
+    return compile_source(path.stem, str(path), text, environ)
+
+
+def check(mappings: Mappings, now: int) -> tuple[Problem, ...]:
+    """Everything that is wrong, failing examples included."""
+    failing = [problem for source in mappings.sources.values() for problem in examples.run(source, now)]
+    return (*mappings.problems, *failing)

@@ -1,0 +1,317 @@
+"""The functions that expressions may call beside JMESPath's own, as one table: docs/mapping.md shows it.
+
+Numbers are exact: arithmetic is decimal, so `add(0.1, 0.2)` is 0.3. Empty text is null, as it is for values, and where
+null goes in null comes out.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import re2
+from jmespath.exceptions import JMESPathError
+from jmespath.functions import Functions as JMESPathFunctions
+
+from bridge import times
+from bridge.errors import RuleError
+from bridge.mapping.hints import accepted
+from bridge.mapping.values import to_text
+from bridge.payload import describe
+
+#: Numbers from here on are milliseconds since 1970: as seconds they would lie beyond the year 5138.
+MILLISECONDS_FROM = 100_000_000_000
+
+_NUMBER = re.compile(r"\d+")
+
+UNITS = {"s": times.SECOND, "ms": times.MILLISECOND, "us": 1}
+
+
+def text(value: Any, name: str) -> str:
+    if isinstance(value, dict | list):
+        raise RuleError(f"{name}() takes text, not {describe(value)}")
+    return to_text(value)
+
+
+def decimal(value: Any, name: str) -> Decimal:
+    """A number, or text that is one, as HubSpot and Salesforce send them."""
+    if isinstance(value, Decimal):
+        return value
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        try:
+            number = Decimal(repr(value) if isinstance(value, float) else value)
+        except InvalidOperation:
+            raise RuleError(f"{name}() takes numbers, and this text is none") from None
+        if number.is_finite():
+            return number
+    raise RuleError(f"{name}() takes numbers, not {describe(value)}")
+
+
+def whole(value: Any, name: str) -> int:
+    number = decimal(value, name)
+    if number != number.to_integral_value():
+        raise RuleError(f"{name}() takes a whole number here")
+    return int(number)
+
+
+def moment(value: Any) -> int:
+    """ISO text, seconds or milliseconds since 1970 -> microseconds. Raises RuleError."""
+    try:
+        if isinstance(value, str) and not _NUMBER.fullmatch(value):
+            return times.from_iso(value)
+        number = decimal(value, "date")
+        unit = times.MILLISECOND if abs(number) >= MILLISECONDS_FROM else times.SECOND
+        return times.from_epoch(int(number * unit), 1)
+    except (ValueError, RuleError):
+        raise RuleError(f"is {describe(value)} but no time: ISO 8601 text or a number is") from None
+
+
+def zone(name: str) -> tzinfo:
+    try:
+        return UTC if name == "UTC" else ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise RuleError(f"date() knows no zone {name!r}: names such as Europe/Berlin are accepted") from None
+
+
+def lower(value: Any) -> str:
+    return text(value, "lower").lower()
+
+
+def upper(value: Any) -> str:
+    return text(value, "upper").upper()
+
+
+def trim(value: Any) -> str:
+    return text(value, "trim").strip()
+
+
+def replace(value: Any, old: str, new: str) -> str:
+    return text(value, "replace").replace(text(old, "replace"), text(new, "replace"))
+
+
+def split(value: Any, separator: str) -> list[str]:
+    if not (cut := text(separator, "split")):
+        raise RuleError("split() takes a separator that is not empty")
+    return text(value, "split").split(cut)
+
+
+def substring(value: Any, start: Any, end: Any = None) -> str:
+    last = None if end is None else whole(end, "substring")
+    return text(value, "substring")[whole(start, "substring") : last]
+
+
+def coalesce(*values: Any) -> Any:
+    return next((value for value in values if value not in (None, "")), None)
+
+
+def concat(*values: Any) -> str:
+    return "".join(text(value, "concat") for value in values if value is not None)
+
+
+def add(*values: Any) -> Decimal:
+    return sum((decimal(value, "add") for value in values), Decimal(0))
+
+
+def subtract(value: Any, other: Any) -> Decimal:
+    return decimal(value, "subtract") - decimal(other, "subtract")
+
+
+def multiply(value: Any, other: Any) -> Decimal:
+    return decimal(value, "multiply") * decimal(other, "multiply")
+
+
+def divide(value: Any, other: Any) -> Decimal:
+    divisor = decimal(other, "divide")
+    if not divisor:
+        raise RuleError("divide() by zero")
+    return decimal(value, "divide") / divisor
+
+
+def round_(value: Any, digits: Any = 0) -> Decimal:
+    """Half away from zero, as invoices are rounded."""
+    return decimal(value, "round").quantize(Decimal(1).scaleb(-whole(digits, "round")), ROUND_HALF_UP)
+
+
+def date(value: Any, zone_name: str = "UTC", form: str = "date") -> str:
+    local = times.to_datetime(moment(value)).astimezone(zone(zone_name))
+    return written(local, form)
+
+
+def written(local: datetime, form: str) -> str:
+    if form == "date":
+        return local.date().isoformat()
+    if form == "datetime":
+        return local.isoformat(timespec="seconds").replace("+00:00", "Z")
+    raise RuleError("date() makes 'date' or 'datetime'")
+
+
+def from_epoch(value: Any, unit: str = "s") -> str:
+    if unit not in UNITS:
+        raise RuleError("from_epoch() takes 's', 'ms' or 'us'")
+    try:
+        micros = times.from_epoch(int(decimal(value, "from_epoch") * UNITS[unit]), 1)
+    except ValueError as error:
+        raise RuleError(f"from_epoch() takes a time: this is {error}") from None
+    return times.to_datetime(micros).isoformat().replace("+00:00", "Z")
+
+
+def map_value(value: Any, table: Any, *fallback: Any) -> Any:
+    if not isinstance(table, dict):
+        raise RuleError(f"map_value() takes an object as its table, not {describe(table)}")
+    key = text(value, "map_value")
+    if key not in table and not fallback:
+        raise RuleError("map_value() has no entry for this value, and no fallback")
+    return table.get(key, *fallback)
+
+
+def matches(value: Any, pattern: str) -> bool:
+    """RE2: linear in the length of the text, whatever the pattern. Found anywhere unless ^ and $ say otherwise."""
+    return compiled(pattern).search(text(value, "matches")) is not None
+
+
+@lru_cache(maxsize=256)
+def compiled(pattern: str) -> Any:
+    try:
+        options = re2.Options()
+        options.log_errors = False
+        return re2.compile(pattern, options)
+    except re2.error:
+        raise RuleError("matches() takes a regular expression that RE2 accepts") from None
+
+
+def exists(value: Any) -> bool:
+    return value not in (None, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One row: what is called, with how many arguments, and an example whose result the tests check."""
+
+    call: Callable[..., Any]
+    arguments: str
+    least: int
+    most: int | None
+    help: str
+    example: str
+    result: Any
+    #: Whether null as the first argument is the function's own business; elsewhere it gives null.
+    takes_null: bool = False
+
+
+FUNCTIONS: Mapping[str, Function] = {
+    "lower": Function(lower, "text", 1, 1, "small letters", "lower('Gold')", "gold"),
+    "upper": Function(upper, "text", 1, 1, "capital letters", "upper('de')", "DE"),
+    "trim": Function(trim, "text", 1, 1, "no white space at the ends", "trim('  Acme ')", "Acme"),
+    "replace": Function(
+        replace, "text, old, new", 3, 3, "every `old` becomes `new`", "replace('a-b-c', '-', '.')", "a.b.c"
+    ),
+    "split": Function(split, "text, separator", 2, 2, "a list of parts", "split('EU/Gold', '/')[1]", "Gold"),
+    "substring": Function(
+        substring,
+        "text, start[, end]",
+        2,
+        3,
+        "characters from `start`, counted from 0, up to before `end`",
+        "substring('cus_12345', `4`)",
+        "12345",
+    ),
+    "coalesce": Function(
+        coalesce,
+        "value, ...",
+        1,
+        None,
+        "the first that is not null or empty",
+        "coalesce(nickname, 'none')",
+        "none",
+        True,
+    ),
+    "concat": Function(
+        concat, "value, ...", 1, None, "all joined; nulls are left out", "concat('plan-', `7`)", "plan-7", True
+    ),
+    "add": Function(add, "number, ...", 1, None, "the sum", "add(`0.1`, `0.2`)", "0.3"),
+    "subtract": Function(subtract, "number, number", 2, 2, "the difference", "subtract(`10`, `0.5`)", "9.5"),
+    "multiply": Function(multiply, "number, number", 2, 2, "the product", "multiply('19.99', `3`)", "59.97"),
+    "divide": Function(divide, "number, number", 2, 2, "the quotient", "divide(`1999`, `100`)", "19.99"),
+    "round": Function(
+        round_,
+        "number[, digits]",
+        1,
+        2,
+        "rounded, halves away from zero",
+        "round(`2.345`, `2`)",
+        "2.35",
+    ),
+    "date": Function(
+        date,
+        "time[, zone[, form]]",
+        1,
+        3,
+        "a time (ISO text, or seconds or milliseconds since 1970) as a date in a zone; `form` is 'date' or 'datetime'",
+        "date(`1795341600`, 'America/New_York')",
+        "2026-11-22",
+    ),
+    "from_epoch": Function(
+        from_epoch,
+        "number[, unit]",
+        1,
+        2,
+        "seconds since 1970 ('ms': milliseconds, 'us': microseconds) as an ISO date and time",
+        "from_epoch(`1795341600000`, 'ms')",
+        "2026-11-22T10:00:00Z",
+    ),
+    "map_value": Function(
+        map_value,
+        "value, table[, fallback]",
+        2,
+        3,
+        "the table's entry for the value; without a fallback a value that is not in it is an error",
+        'map_value(\'G\', `{"G": "gold", "S": "silver"}`, \'other\')',
+        "gold",
+    ),
+    "matches": Function(
+        matches, "text, pattern", 2, 2, "whether the RE2 expression is found", "matches('cus_9', '^cus_[0-9]+$')", True
+    ),
+    "exists": Function(
+        exists, "value", 1, 1, "whether it is there, not null and not empty", "exists(nickname)", False, True
+    ),
+}
+
+
+class Functions(JMESPathFunctions):
+    """JMESPath's functions and ours. What they raise says which function, and never with what."""
+
+    def call_function(self, function_name: str, resolved_args: Iterable[Any]) -> Any:
+        arguments = list(resolved_args)
+        function = FUNCTIONS.get(function_name)
+        if function is None:
+            return self.call_standard(function_name, arguments)
+        if arguments[0] in (None, "") and not function.takes_null:
+            return None
+        return function.call(*arguments)
+
+    def call_standard(self, name: str, arguments: list[Any]) -> Any:
+        try:
+            return super().call_function(name, [float(a) if isinstance(a, Decimal) else a for a in arguments])
+        except (JMESPathError, TypeError, ValueError, AttributeError, KeyError, IndexError, RecursionError):
+            given = ", ".join(map(describe, arguments))
+            raise RuleError(f"{name}() cannot take {given}") from None
+
+
+def arity_problem(name: str, given: int) -> str | None:
+    """What is wrong with calling `name` with `given` arguments, as lint says it."""
+    if name in FUNCTIONS:
+        function = FUNCTIONS[name]
+        if function.least <= given and (function.most is None or given <= function.most):
+            return None
+        return f"{name}() takes ({function.arguments}): {given} given"
+    if name not in Functions.FUNCTION_TABLE:
+        return f"no function {name!r}{accepted(name, {*FUNCTIONS, *Functions.FUNCTION_TABLE})}"
+    signature = Functions.FUNCTION_TABLE[name]["signature"]
+    variadic = bool(signature) and bool(signature[-1].get("variadic"))
+    if given == len(signature) or (variadic and given > len(signature)):
+        return None
+    return f"{name}() takes {len(signature)}{' or more' if variadic else ''} arguments: {given} given"

@@ -1,0 +1,232 @@
+"""Events in, changes out: what a mapping means. Pure."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from bridge.errors import RuleError
+from bridge.mapping.expressions import Expression
+from bridge.mapping.functions import moment
+from bridge.mapping.values import fit, to_text
+from bridge.model import Change, Event, Reference
+from bridge.payload import MISSING, Missing, describe
+from bridge.senders import Sender
+
+#: What a payload may grow to before `for_each` gives up.
+MAX_ELEMENTS = 10_000
+MAX_REFERENCE_LENGTH = 255
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+class Absent(StrEnum):
+    """What becomes of a key whose path finds nothing, or finds null or empty text."""
+
+    SKIP = "skip"
+    REMOVE = "remove"
+    ERROR = "error"
+    #: Where the field has a default and nothing else was said.
+    DEFAULT = "default"
+
+
+class TooLong(StrEnum):
+    ERROR = "error"
+    TRUNCATE = "truncate"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRule:
+    """Where the value of one key comes from."""
+
+    key: str
+    #: None: `constant` is the value.
+    path: Expression | None
+    constant: str | None = None
+    default: str | None = None
+    when_missing: Absent = Absent.SKIP
+    when_null: Absent = Absent.REMOVE
+    too_long: TooLong = TooLong.ERROR
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Which events, which entity, and which payload path becomes which key."""
+
+    name: str
+    entity: str
+    #: Exact types, or beginnings that end in `*`. Empty: every type.
+    events: tuple[str, ...]
+    when: Expression | None
+    for_each: Expression | None
+    #: `id`, or what to look up: ingest_alias, salesforce_account_id.
+    kind: str
+    identity: Expression
+    occurred_at: Expression | None
+    fields: tuple[FieldRule, ...]
+
+    def matches(self, event_type: str) -> bool:
+        return not self.events or any(matches(pattern, event_type) for pattern in self.events)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """An event and the changes that the rules must make of it."""
+
+    name: str
+    event: Any
+    headers: Mapping[str, str]
+    expect: Sequence[Mapping[str, Any]]
+    #: Line and column in the mapping file, from 1.
+    place: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One configured intake: a name, a sender, its secrets and its rules."""
+
+    name: str
+    path: str
+    sender: Sender
+    rules: tuple[Rule, ...]
+    #: Which text of the file this is.
+    digest: str
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    #: Names of the secrets' variables that are not set. The source is closed while there are any.
+    unset: tuple[str, ...] = ()
+    examples: tuple[Example, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """What the rules made of one event. A rule that failed leaves the others alone."""
+
+    changes: tuple[Change, ...]
+    #: Why rules failed: rule, field, path and reason. Nothing of the payload.
+    failures: tuple[str, ...] = ()
+
+
+def matches(pattern: str, event_type: str) -> bool:
+    if pattern.endswith("*"):
+        return event_type.startswith(pattern[:-1])
+    return pattern == event_type
+
+
+def apply(rules: Sequence[Rule], event: Event) -> Translation:
+    """Every change that the rules ask for. `event.occurred_at` must be set."""
+    changes: list[Change] = []
+    failures: list[str] = []
+    for rule in rules:
+        if not rule.matches(event.event_type):
+            continue
+        try:
+            scopes = list(scopes_of(rule, event.payload))
+        except RuleError as error:
+            failures.append(f"rule {rule.name!r}: {error}")
+            continue
+        for place, scope in scopes:
+            try:
+                change = change_of(rule, scope, event)
+            except RuleError as error:
+                failures.append(f"rule {rule.name!r}{place}: {error}")
+                continue
+            if change.set or change.remove:
+                changes.append(change)
+    return Translation(tuple(changes), tuple(failures))
+
+
+def scopes_of(rule: Rule, payload: Any) -> Iterator[tuple[str, Any]]:
+    """What the rule's expressions see, once or for each element, if its condition holds there."""
+    if rule.for_each is None:
+        if rule.when is None or condition(rule.when, payload):
+            yield "", payload
+        return
+    elements = evaluate(rule.for_each, payload, "for_each")
+    if elements is MISSING or elements is None:
+        return
+    if not isinstance(elements, list) or len(elements) > MAX_ELEMENTS:
+        what = "a longer list" if isinstance(elements, list) else describe(elements)
+        raise RuleError(f"for_each {rule.for_each.text}: is {what}: a list of at most {MAX_ELEMENTS} was expected")
+    around = payload if isinstance(payload, dict) else {}
+    for number, element in enumerate(elements):
+        scope = {**around, "item": element}
+        if rule.when is None or condition(rule.when, scope):
+            yield f" [{number}]", scope
+
+
+def condition(when: Expression, scope: Any) -> bool:
+    try:
+        return when.holds(scope)
+    except RuleError as error:
+        raise RuleError(f"when {when.text}: {error}") from None
+
+
+def evaluate(expression: Expression, scope: Any, what: str) -> Any:
+    try:
+        return expression.evaluate(scope)
+    except RuleError as error:
+        raise RuleError(f"{what} {expression.text}: {error}") from None
+
+
+def change_of(rule: Rule, scope: Any, event: Event) -> Change:
+    """Raises RuleError: one bad field fails the whole change."""
+    values = {field_rule.key: value_of(field_rule, scope) for field_rule in rule.fields}
+    return Change(
+        rule=rule.name,
+        entity=rule.entity,
+        reference=reference_of(rule, scope),
+        set={key: value for key, value in values.items() if isinstance(value, str)},
+        remove=tuple(key for key, value in values.items() if value is None),
+        occurred_at=time_of(rule, scope, event),
+    )
+
+
+def value_of(field_rule: FieldRule, scope: Any) -> str | Missing | None:
+    """The text to set, None to remove the key, MISSING to leave it alone."""
+    if field_rule.path is None:
+        return field_rule.constant
+    try:
+        value = field_rule.path.evaluate(scope)
+        if value is MISSING or value is None or value == "":
+            return absent(field_rule, missing=value is MISSING)
+        return fit(to_text(value), truncate=field_rule.too_long is TooLong.TRUNCATE)
+    except RuleError as error:
+        raise RuleError(f"field {field_rule.key}: {field_rule.path.text} {error}") from None
+
+
+def absent(field_rule: FieldRule, *, missing: bool) -> str | Missing | None:
+    action = field_rule.when_missing if missing else field_rule.when_null
+    if action is Absent.DEFAULT:
+        return field_rule.default
+    if action is Absent.ERROR:
+        raise RuleError("is missing" if missing else "is null or empty")
+    return MISSING if action is Absent.SKIP else None
+
+
+def reference_of(rule: Rule, scope: Any) -> Reference:
+    place = f"{'id' if rule.kind == 'id' else f'lookup {rule.kind}'}: {rule.identity.text}"
+    try:
+        value = rule.identity.evaluate(scope)
+        text = "" if value is MISSING or value is None else to_text(value)
+    except RuleError as error:
+        raise RuleError(f"{place} {error}") from None
+    if not text:
+        raise RuleError(f"{place} is {'missing' if value is MISSING else 'null or empty'}")
+    if rule.kind == "id":
+        if not _UUID.fullmatch(text.strip()):
+            raise RuleError(f"{place} is no UUID")
+        return Reference(rule.kind, text.strip().lower())
+    if len(text) > MAX_REFERENCE_LENGTH or not text.isprintable():
+        raise RuleError(f"{place} must have at most {MAX_REFERENCE_LENGTH} printable characters")
+    return Reference(rule.kind, text)
+
+
+def time_of(rule: Rule, scope: Any, event: Event) -> int:
+    if rule.occurred_at is None:
+        return event.occurred_at or 0
+    value = evaluate(rule.occurred_at, scope, "occurred_at")
+    try:
+        return moment(value)
+    except RuleError as error:
+        raise RuleError(f"occurred_at {rule.occurred_at.text}: {error}") from None

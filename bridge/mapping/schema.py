@@ -1,0 +1,236 @@
+"""The shape of a mapping file, as marshmallow schemas. What its parts mean is compiled in `compiler`."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
+
+from bridge.errors import RuleError
+from bridge.mapping.hints import accepted
+from bridge.mapping.rules import Absent, TooLong
+from bridge.mapping.values import to_text
+from bridge.model import ENTITIES, MAX_KEY_LENGTH, MAX_VALUE_LENGTH
+from bridge.payload import describe
+from bridge.senders import SENDERS
+
+#: What a rule can look an entity up by, and which entity that finds.
+LOOKUPS = {"ingest_alias": "customer", "salesforce_account_id": "customer"}
+SAID_ABSENT = (Absent.SKIP, Absent.REMOVE, Absent.ERROR)
+
+MAX_RULES = 500
+MAX_NAME_LENGTH = 200
+
+
+class Strict(Schema):
+    """Refuses keys that it does not know, and says which it does."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    error_messages = {"type": "a block of keys is expected here"}  # noqa: RUF012
+
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def check_unknown(self, _data: Any, original: Any, **_: Any) -> None:
+        check_keys(original, [field.data_key or name for name, field in self.fields.items()])
+
+
+def check_keys(given: Any, known: Iterable[str]) -> None:
+    if isinstance(given, dict):
+        unknown = {key: [f"no key {key!r}{accepted(key, known)}"] for key in given if key not in known}
+        if unknown:
+            raise ValidationError(unknown)
+
+
+class Text(fields.Field[str]):
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        if isinstance(value, str) and value:
+            return value
+        remedy = ": put it in quotes" if isinstance(value, int | float) else ""
+        raise ValidationError(f"text is expected, not {describe(value) if value != '' else 'empty text'}{remedy}")
+
+
+class Scalar(fields.Field[str]):
+    """A constant: text, or a number, true or false in the text that Metronome gets."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        try:
+            text = to_text(value)
+        except RuleError:
+            raise ValidationError(f"text or a number is expected, not {describe(value)}") from None
+        if not 0 < len(text) <= MAX_VALUE_LENGTH:
+            raise ValidationError(f"has {len(text)} characters: 1 to {MAX_VALUE_LENGTH} are accepted")
+        return text
+
+
+def check_pattern(pattern: str) -> None:
+    if "*" in pattern[:-1]:
+        raise ValidationError("a * is accepted at the end only, as in customer.*")
+
+
+class Word(Text):
+    """One of a few words."""
+
+    def __init__(self, words: Iterable[str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.words = [str(word) for word in words]
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        word = super()._deserialize(value)
+        if word not in self.words:
+            raise ValidationError(f"{word!r} is not known{accepted(word, self.words)}")
+        return word
+
+
+class FieldRuleSchema(Strict):
+    path = Text()
+    value = Scalar()
+    default = Scalar()
+    when_missing = Word(SAID_ABSENT)
+    when_null = Word(SAID_ABSENT)
+    too_long = Word(TooLong)
+
+    @validates_schema
+    def check_origin(self, data: Mapping[str, Any], **_: Any) -> None:
+        if ("path" in data) == ("value" in data):
+            raise ValidationError("either path or value is needed, and not both")
+        if "value" in data and len(data) > 1:
+            raise ValidationError("a constant value is never missing, null or too long: drop the other keys")
+
+
+class FieldRuleField(fields.Field[Mapping[str, Any]]):
+    """`key: path`, or the longer form with its own keys."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Mapping[str, Any]:
+        if isinstance(value, dict):
+            return dict(FieldRuleSchema().load(value))
+        if isinstance(value, str) and value:
+            return {"path": value}
+        raise ValidationError(
+            f"a path is expected, or a block with path or value, not {describe(value)}: a constant is {{value: ...}}"
+        )
+
+
+class FieldsField(fields.Field[Mapping[str, Any]]):
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Mapping[str, Any]:
+        if not isinstance(value, dict) or not value:
+            raise ValidationError("a block of custom field keys and paths is expected")
+        result: dict[str, Any] = {}
+        errors: dict[str, Any] = {}
+        for key, spec in value.items():
+            if not 0 < len(key) <= MAX_KEY_LENGTH or not key.isprintable():
+                errors[key] = [f"a key has 1 to {MAX_KEY_LENGTH} printable characters"]
+                continue
+            try:
+                result[key] = FieldRuleField().deserialize(spec)
+            except ValidationError as error:
+                errors[key] = error.messages
+        if errors:
+            raise ValidationError(errors)
+        return result
+
+
+class LookupField(fields.Field[tuple[str, str]]):
+    """`{ingest_alias: path}` -> (kind, path)"""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[str, str]:
+        if not isinstance(value, dict) or len(value) != 1:
+            raise ValidationError(f"one key and a path are expected: accepted are {', '.join(LOOKUPS)}")
+        check_keys(value, LOOKUPS)
+        ((kind, path),) = value.items()
+        try:
+            return kind, str(Text().deserialize(path))
+        except ValidationError as error:
+            raise ValidationError({kind: error.messages}) from None
+
+
+class RuleSchema(Strict):
+    name = Text(required=True, validate=validate.Length(max=MAX_NAME_LENGTH))
+    events = fields.List(Text(validate=check_pattern))
+    when = Text()
+    entity = Word(ENTITIES, required=True)
+    id = Text()
+    lookup = LookupField()
+    for_each = Text()
+    occurred_at = Text()
+    fields_ = FieldsField(data_key="fields", required=True)
+
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def check_reference(self, data: Mapping[str, Any], original: Any, **_: Any) -> None:
+        if not isinstance(original, dict):
+            return
+        if ("id" in original) == ("lookup" in original):
+            raise ValidationError("either id or lookup is needed, and not both")
+        kind, _path = data.get("lookup", ("", ""))
+        if kind and data.get("entity") in ENTITIES and data["entity"] != LOOKUPS[kind]:
+            raise ValidationError({"lookup": [f"{kind} finds a {LOOKUPS[kind]}, not a {data['entity']}"]})
+
+
+class ExpectedField(fields.Field[str]):
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        try:
+            return to_text(value)
+        except RuleError:
+            raise ValidationError(f"text is expected, not {describe(value)}") from None
+
+
+class ExpectationSchema(Strict):
+    entity = Word(ENTITIES)
+    id = Text()
+    lookup = fields.Dict(keys=Word(LOOKUPS), values=Text(), validate=validate.Length(equal=1))
+    set = fields.Dict(keys=Text(), values=ExpectedField())
+    remove = fields.List(Text())
+
+
+class ExampleSchema(Strict):
+    name = Text(required=True)
+    event = fields.Raw(required=True, allow_none=False)
+    headers = fields.Dict(keys=Text(), values=Text())
+    expect = fields.List(fields.Nested(ExpectationSchema), required=True)
+
+
+class SourceSchema(Strict):
+    description = Text()
+    sender = Word(SENDERS, required=True)
+    secrets = fields.List(Text(), required=True, validate=validate.Length(min=1))
+    options = fields.Dict(keys=Text(), values=fields.Raw())
+    rules = fields.List(fields.Nested(RuleSchema), required=True, validate=validate.Length(min=1, max=MAX_RULES))
+    examples = fields.List(fields.Nested(ExampleSchema))
+
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def check_names(self, _data: Any, original: Any, **_: Any) -> None:
+        """Rules and examples are told apart by their names."""
+        for block in ("rules", "examples") if isinstance(original, dict) else ():
+            parts = original.get(block)
+            names = [part.get("name") if isinstance(part, dict) else None for part in parts or ()]
+            again = [index for index, name in enumerate(names) if name is not None and name in names[:index]]
+            if again:
+                raise ValidationError(
+                    {block: {index: {"name": [f"another of the {block} has this name"]} for index in again}}
+                )
+
+
+#: What marshmallow says, as we say it. {key} is the last step of the path.
+WORDING = {
+    "Missing data for required field.": "{key!r} is missing",
+    "Field may not be null.": "{key!r} is empty",
+    "Not a valid list.": "a list is expected",
+    "Not a valid mapping type.": "a block of keys is expected here",
+    "Not a valid string.": "text is expected",
+    "Unknown field.": "no key {key!r}",
+}
+
+
+def flat(messages: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """marshmallow's nested messages as (path, message); a message about a whole block has the block's path."""
+    if isinstance(messages, dict):
+        for key, inner in messages.items():
+            yield from flat(inner, path if key == "_schema" else (*path, key))
+    elif isinstance(messages, list):
+        for message in messages:
+            yield from flat(message, path)
+    else:
+        message = str(messages)
+        yield (
+            path,
+            WORDING.get(message, message.replace("{", "{{").replace("}", "}}")).format(key=path[-1:] and path[-1]),
+        )

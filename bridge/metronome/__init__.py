@@ -1,0 +1,1 @@
+"""Whom we call: the only place that knows requests."""

@@ -1,0 +1,178 @@
+"""What the sandbox holds: customers, contracts, custom field keys and values, and the calls that were made."""
+
+import random
+import uuid
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bridge.times import SECOND, to_iso
+
+#: How many calls are remembered; all are counted.
+MAX_CALLS = 10_000
+
+Json = dict[str, Any]
+
+
+class ApiError(Exception):
+    """An answer that is not 200: {message} with a status."""
+
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = dict(headers or {})
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """What can be switched on to see how a caller takes it."""
+
+    latency_ms: float = 0
+    #: Calls a second; above it 429 with Retry-After. 0: no limit.
+    rate_limit: float = 0
+    #: The share of calls that are answered 500 and not applied.
+    error_rate: float = 0
+    #: Every call is answered 503.
+    outage: bool = False
+    #: Only keys that were added may be set.
+    enforce_keys: bool = False
+    #: Only customers that exist have custom fields.
+    enforce_customers: bool = False
+
+
+@dataclass
+class World:
+    """One caller at a time: the sandbox sees to it."""
+
+    faults: Faults = field(default_factory=Faults)
+    customers: dict[str, Json] = field(default_factory=dict)
+    contracts: dict[str, Json] = field(default_factory=dict)
+    #: (entity, key) -> whether its values must be unique.
+    keys: dict[tuple[str, str], bool] = field(default_factory=dict)
+    values: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    calls: deque[Json] = field(default_factory=lambda: deque(maxlen=MAX_CALLS))
+    statuses: Counter[int] = field(default_factory=Counter)
+    tokens: float = 0.0
+    filled_at: int = 0
+
+    def check_faults(self, now: int) -> None:
+        """Raises ApiError if a fault hits this call."""
+        if self.faults.outage:
+            raise ApiError(503, "the sandbox plays an outage")
+        if self.faults.rate_limit and not self.take_token(now):
+            raise ApiError(429, "the sandbox plays a rate limit", {"Retry-After": "1"})
+        if random.random() < self.faults.error_rate:  # noqa: S311
+            raise ApiError(500, "the sandbox plays an error")
+
+    def take_token(self, now: int) -> bool:
+        """From a bucket that holds one second's worth of calls."""
+        limit = self.faults.rate_limit
+        self.tokens = min(limit, self.tokens + (now - self.filled_at) / SECOND * limit)
+        self.filled_at = now
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
+
+    def set_values(self, entity: str, entity_id: str, values: Mapping[str, str]) -> None:
+        """All of them, or none and ApiError."""
+        self.check_entity(entity, entity_id)
+        for key, value in values.items():
+            if self.faults.enforce_keys and (entity, key) not in self.keys:
+                raise ApiError(400, f"the key {key} is not on the allow-list of {entity}: add it with addKey")
+            if self.keys.get((entity, key)) and self.holders(entity, key, value) - {entity_id}:
+                raise ApiError(409, f"the value of {key} must be unique, and another {entity} has it")
+        self.values.setdefault((entity, entity_id), {}).update(values)
+
+    def delete_values(self, entity: str, entity_id: str, keys: Iterable[str]) -> None:
+        self.check_entity(entity, entity_id)
+        held = self.values.get((entity, entity_id), {})
+        for key in keys:
+            held.pop(key, None)
+
+    def check_entity(self, entity: str, entity_id: str) -> None:
+        if entity == "customer" and self.faults.enforce_customers and entity_id not in self.customers:
+            raise ApiError(404, "no such customer")
+
+    def holders(self, entity: str, key: str, value: str) -> set[str]:
+        return {holder for (kind, holder), held in self.values.items() if kind == entity and held.get(key) == value}
+
+    def add_key(self, entity: str, key: str, *, unique: bool) -> None:
+        if (entity, key) in self.keys:
+            raise ApiError(409, f"the key {key} is on the allow-list of {entity} already")
+        self.keys[entity, key] = unique
+
+    def remove_key(self, entity: str, key: str) -> None:
+        if self.keys.pop((entity, key), None) is None:
+            raise ApiError(404, f"the key {key} is not on the allow-list of {entity}")
+
+    def add_customer(self, given: Mapping[str, Any], now: int) -> Json:
+        aliases = list(given.get("ingest_aliases", []))
+        taken = {alias for customer in self.customers.values() for alias in customer["ingest_aliases"]}
+        if taken.intersection(aliases):
+            raise ApiError(409, "a customer with one of these ingest aliases exists already")
+        customer_id = str(given.get("id") or uuid.uuid4())
+        self.customers[customer_id] = {
+            "id": customer_id,
+            "external_id": aliases[0] if aliases else customer_id,
+            "ingest_aliases": aliases,
+            "name": given["name"],
+            "customer_config": {"salesforce_account_id": given.get("salesforce_account_id")},
+            "created_at": to_iso(now),
+            "updated_at": to_iso(now),
+            "archived_at": None,
+        }
+        return self.customer(customer_id)
+
+    def customer(self, customer_id: str) -> Json:
+        if customer_id not in self.customers:
+            raise ApiError(404, "no such customer")
+        return {**self.customers[customer_id], "custom_fields": self.held("customer", customer_id)}
+
+    def add_contract(self, given: Mapping[str, Any], now: int) -> Json:
+        contract_id = str(given.get("id") or uuid.uuid4())
+        named = ("name", "uniqueness_key", "salesforce_opportunity_id", "netsuite_sales_order_id")
+        self.contracts[contract_id] = {
+            "id": contract_id,
+            "customer_id": given["customer_id"],
+            "starting_at": to_iso(now),
+            "created_at": to_iso(now),
+            "created_by": "sandbox",
+            "usage_statement_schedule": {"frequency": "MONTHLY", "billing_anchor_date": to_iso(now)},
+            **{name: [] for name in ("commits", "overrides", "scheduled_charges", "transitions", "usage_filter")},
+            **{name: given[name] for name in named if name in given},
+        }
+        return self.contract(contract_id)
+
+    def contract(self, contract_id: str) -> Json:
+        return {**self.contracts[contract_id], "custom_fields": self.held("contract", contract_id)}
+
+    def held(self, entity: str, entity_id: str) -> dict[str, str]:
+        return dict(self.values.get((entity, entity_id), {}))
+
+    def remember(self, call: str, body: Json, status: int, now: int) -> None:
+        self.statuses[status] += 1
+        self.calls.append({"at": to_iso(now), "call": call, "status": status, **body})
+
+    def reset(self) -> None:
+        """Forget everything, and switch every fault off."""
+        fresh = World()
+        self.__dict__.update(fresh.__dict__)
+
+    def dump(self) -> Json:
+        """Everything, as JSON."""
+        return {
+            "values": [
+                {"entity": entity, "entity_id": entity_id, "custom_fields": held}
+                for (entity, entity_id), held in self.values.items()
+            ],
+            "keys": [
+                {"entity": entity, "key": key, "enforce_uniqueness": unique}
+                for (entity, key), unique in self.keys.items()
+            ],
+            "customers": [self.customer(customer_id) for customer_id in self.customers],
+            "contracts": [self.contract(contract_id) for contract_id in self.contracts],
+            "statuses": {str(status): count for status, count in sorted(self.statuses.items())},
+            "calls": list(self.calls),
+        }

@@ -1,0 +1,237 @@
+"""The words of the bridge as frozen values. Every room speaks them; rows, responses and requests die at the edges."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
+
+#: What can carry custom fields, as POST /v1/customFields/setValues lists it.
+#: https://docs.metronome.com/api-reference/custom-fields/set-custom-field-values
+ENTITIES = (
+    "alert",
+    "billable_metric",
+    "charge",
+    "commit",
+    "contract",
+    "contract_credit",
+    "contract_product",
+    "customer",
+    "discount",
+    "invoice",
+    "package_commit",
+    "package_credit",
+    "package_scheduled_charge",
+    "package_subscription",
+    "product",
+    "professional_service",
+    "rate_card",
+    "scheduled_charge",
+    "subscription",
+)
+
+#: The type of an event that could not be read. No rule applies to it.
+UNREADABLE = "unreadable"
+
+#: Metronome's limit on a custom field value, in characters.
+MAX_VALUE_LENGTH = 200
+#: Metronome's limit on a custom field key, in characters.
+MAX_KEY_LENGTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One webhook request as it came in: the bytes are untouched."""
+
+    method: str
+    #: Path and query, exactly as they were sent.
+    target: str
+    #: Names in lower case.
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    #: Where senders reach this bridge from outside, without a trailing slash. Some senders sign the whole URL.
+    public_urls: tuple[str, ...] = ()
+
+    def header(self, name: str) -> str | None:
+        return self.headers.get(name.lower())
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        return tuple(base + self.target for base in self.public_urls)
+
+    @property
+    def query(self) -> dict[str, str]:
+        return dict(parse_qsl(urlsplit(self.target).query, keep_blank_values=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened. Only a sender's `unwrap` makes one from a request."""
+
+    #: The sender's own id, or one made up by the sender module: unique within a source.
+    event_id: str
+    event_type: str
+    payload: Any = field(repr=False)
+    #: When it happened, by the sender's clock. None where the sender does not say.
+    occurred_at: int | None = None
+    #: Why this element of a batch cannot be read. It is stored as failed.
+    problem: str | None = None
+
+    @classmethod
+    def unreadable(cls, identity: str, payload: Any, problem: str) -> "Event":
+        """An element of a batch that is kept although it cannot be read: refusing it would refuse the whole batch."""
+        return cls(f"{UNREADABLE}-{identity}", UNREADABLE, payload, problem=problem)
+
+
+class EventState(StrEnum):
+    RECEIVED = "received"
+    TRANSLATED = "translated"
+    IGNORED = "ignored"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event as remembered."""
+
+    #: Rises with every event received, over all replicas: of two events of one time, the higher came later.
+    id: int
+    source: str
+    event_id: str
+    event_type: str
+    occurred_at: int
+    received_at: int
+    payload: Any = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    state: EventState = EventState.RECEIVED
+    reason: str | None = None
+    #: Which text of the mapping file translated it.
+    digest: str | None = None
+
+
+class Reference(NamedTuple):
+    """How a rule names its entity: `id` with a UUID, or a lookup still to be resolved."""
+
+    kind: str
+    value: str
+
+    @property
+    def entity_id(self) -> str | None:
+        return self.value if self.kind == "id" else None
+
+
+class ChangeState(StrEnum):
+    #: Waits for its entity's turn.
+    PENDING = "pending"
+    #: Waits for its reference, or for its entity, to exist in Metronome.
+    PARKED = "parked"
+    #: Metronome holds it, or held it.
+    DELIVERED = "delivered"
+    #: Every key had a newer value already: no call was made for it.
+    SUPERSEDED = "superseded"
+    #: Metronome will not have it. Can be replayed.
+    REFUSED = "refused"
+    #: An operator gave it up, or a replay took its place.
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one rule of one event asks of one entity."""
+
+    rule: str
+    entity: str
+    reference: Reference
+    set: Mapping[str, str]
+    remove: tuple[str, ...]
+    occurred_at: int
+
+
+class Stamp(NamedTuple):
+    """Who wins a key: the newest event time, then the event received later, then its later translation."""
+
+    occurred_at: int
+    event: int
+    change: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChange:
+    """A change as remembered."""
+
+    id: int
+    event: int
+    source: str
+    rule: str
+    entity: str
+    reference: Reference
+    #: None until the reference is resolved.
+    entity_id: str | None
+    #: Every key it touches; None removes.
+    values: Mapping[str, str | None]
+    occurred_at: int
+    created_at: int
+    state: ChangeState = ChangeState.PENDING
+    reason: str | None = None
+
+    @property
+    def stamp(self) -> Stamp:
+        return Stamp(self.occurred_at, self.event, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """The last known state of one key of one entity, and the change that made it so."""
+
+    #: None: removed.
+    value: str | None
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """The fold of an entity's changes: at most one setValues and one deleteValues call."""
+
+    set: Mapping[str, str]
+    remove: tuple[str, ...]
+
+
+class Verdict(StrEnum):
+    """What an answer of Metronome means for the call."""
+
+    ACCEPTED = "accepted"
+    #: 429: everyone must wait.
+    LIMITED = "limited"
+    #: 5xx, 408, a timeout, no connection: worth another try.
+    UNAVAILABLE = "unavailable"
+    #: 401, 403: the token is refused; no event is to blame.
+    UNAUTHORIZED = "unauthorized"
+    #: 404: no such entity, perhaps not yet.
+    UNKNOWN = "unknown"
+    #: 400, 409, 422 and whatever else: this write will never do.
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Metronome's answer to one call."""
+
+    verdict: Verdict
+    #: None: there was no answer.
+    status: int | None = None
+    message: str = ""
+    #: How long Metronome asks to wait, in microseconds.
+    retry_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One HTTP call to Metronome and its outcome."""
+
+    call: str
+    keys: tuple[str, ...]
+    outcome: Outcome
+    started_at: int
+    #: Microseconds.
+    duration: int
+    changes: tuple[int, ...]

@@ -1,0 +1,71 @@
+"""JSON as senders post it: read strictly, walked by plain paths."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from bridge.errors import NotThisShapeError
+
+type_names: Final[Mapping[type, str]] = {
+    dict: "an object",
+    list: "a list",
+    str: "text",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    type(None): "null",
+}
+
+
+class Missing:
+    """What a path finds where the payload has nothing, as opposed to null."""
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+MISSING: Final = Missing()
+
+
+def describe(value: object) -> str:
+    """What kind of value this is, in words that disclose nothing of it."""
+    return type_names.get(type(value), "nothing" if value is MISSING else "a value")
+
+
+def parse(body: bytes) -> Any:
+    """The JSON in `body`.
+
+    Refuses NaN, Infinity, a byte order mark, lone surrogates and more than 1,024 levels, as orjson does. Of a key
+    that is given twice, the last value counts. Raises NotThisShapeError, which names the place but holds no content.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise NotThisShapeError(
+            f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+        ) from None
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    payload = parse(body)
+    if not isinstance(payload, dict):
+        raise NotThisShapeError(f"the body is {describe(payload)}: an object was expected")
+    return payload
+
+
+def walk(value: Any, steps: Sequence[str | int]) -> Any:
+    """Follow keys and list indices. Null on the way gives None; anything else that does not lead on gives MISSING."""
+    for step in steps:
+        if isinstance(step, str):
+            if isinstance(value, dict) and step in value:
+                value = value[step]
+                continue
+        elif isinstance(value, list) and step < len(value):
+            value = value[step]
+            continue
+        return None if value is None else MISSING
+    return value

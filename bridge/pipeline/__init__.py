@@ -1,0 +1,1 @@
+"""The steps: receive, translate, resolve, deliver."""

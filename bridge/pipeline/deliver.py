@@ -1,0 +1,156 @@
+"""All open changes of one entity go to Metronome in as few calls as possible, and what came of it is remembered."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from bridge.model import Attempt, ChangeState, Field, Outcome, StoredChange, Verdict
+from bridge.pipeline.fold import Fold, fold
+from bridge.pipeline.retry import Decision, Next, decide
+from bridge.store.entities import Claim, Entities, Settlement
+from bridge.store.gate import Gate
+
+
+class CustomFields(Protocol):
+    """The two calls of Metronome's API that a delivery makes."""
+
+    def set_values(self, entity: str, entity_id: str, values: Mapping[str, str]) -> Outcome: ...
+
+    def delete_values(self, entity: str, entity_id: str, keys: Sequence[str]) -> Outcome: ...
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One claim while it is being delivered."""
+
+    claim: Claim
+    known: dict[str, Field]
+    attempts: list[Attempt] = field(default_factory=list)
+    fields: dict[str, Field] = field(default_factory=dict)
+    states: dict[int, tuple[ChangeState, str | None]] = field(default_factory=dict)
+
+    def hold(self, fields: Mapping[str, Field]) -> None:
+        self.known.update(fields)
+        self.fields.update(fields)
+
+    def mark(self, changes: Sequence[int], state: ChangeState, reason: str | None = None) -> None:
+        self.states.update(dict.fromkeys(changes, (state, reason)))
+
+
+class Deliverer:
+    def __init__(
+        self,
+        entities: Entities,
+        gate: Gate,
+        metronome: CustomFields,
+        *,
+        clock: Callable[[], int],
+        jitter: Callable[[], float],
+        call_budget: int,
+        park_for: int,
+        resend_unchanged: bool,
+        log: Callable[[Claim, Attempt], None],
+    ) -> None:
+        """`call_budget`: the longest that one call can take; `park_for`: how long to wait for an entity to exist."""
+        self.entities = entities
+        self.gate = gate
+        self.metronome = metronome
+        self.clock = clock
+        self.jitter = jitter
+        self.call_budget = call_budget
+        self.park_for = park_for
+        self.resend_unchanged = resend_unchanged
+        self.log = log
+
+    def deliver(self, claim: Claim) -> None:
+        work = self.entities.load(claim)
+        delivery = Delivery(claim, dict(work.fields))
+        decision = self.write(delivery, work.changes)
+        self.entities.settle(claim, self.settlement(delivery, decision, work.changes), self.clock())
+
+    def write(self, delivery: Delivery, changes: Sequence[StoredChange]) -> Decision:
+        """Deliver these changes, the newest first. What is refused is halved until the bad change stands alone."""
+        folded = fold(changes, delivery.known, resend_unchanged=self.resend_unchanged)
+        decision = self.make(delivery, folded)
+        if decision.next is Next.DONE:
+            delivery.mark(folded.effective, ChangeState.DELIVERED)
+            delivery.mark(folded.superseded, ChangeState.SUPERSEDED, "newer values were known")
+            return decision
+        if decision.next is not Next.GIVE_UP:
+            return decision
+        if len(changes) == 1:
+            delivery.mark([changes[0].id], ChangeState.REFUSED, decision.reason)
+            return Decision(Next.DONE)
+        half = len(changes) // 2
+        for part in (changes[:half], changes[half:]):
+            decision = self.write(delivery, part)
+            if decision.next is not Next.DONE:
+                return decision
+        return Decision(Next.DONE)
+
+    def make(self, delivery: Delivery, folded: Fold) -> Decision:
+        """The calls that a fold asks for: none, one or two."""
+        delivery.hold(folded.unchanged)
+        write, claim = folded.write, delivery.claim
+        calls: list[tuple[str, Sequence[str], Callable[[], Outcome]]] = []
+        if write.set:
+            calls.append(
+                ("set", tuple(write.set), lambda: self.metronome.set_values(claim.entity, claim.entity_id, write.set))
+            )
+        if write.remove:
+            calls.append(
+                (
+                    "delete",
+                    write.remove,
+                    lambda: self.metronome.delete_values(claim.entity, claim.entity_id, write.remove),
+                )
+            )
+        for name, keys, call in calls:
+            started_at = self.clock()
+            if started_at + self.call_budget > claim.until:
+                # The lease could end during the call, and somebody else's newer value be overwritten.
+                return Decision(Next.YIELD, started_at)
+            outcome = call()
+            changes = sorted({folded.written[key].stamp.change for key in keys})
+            attempt = Attempt(name, tuple(keys), outcome, started_at, self.clock() - started_at, tuple(changes))
+            delivery.attempts.append(attempt)
+            self.log(claim, attempt)
+            decision = self.decide(outcome, claim)
+            if decision.next is not Next.DONE:
+                return decision
+            delivery.hold({key: folded.written[key] for key in keys})
+        return Decision(Next.DONE)
+
+    def decide(self, outcome: Outcome, claim: Claim) -> Decision:
+        tries = self.gate.state().tries if outcome.verdict is Verdict.LIMITED else claim.tries
+        decision = decide(outcome, tries, self.clock(), self.jitter())
+        if decision.next is Next.CLOSE_GATE:
+            self.gate.close(decision.at, decision.reason)
+        return decision
+
+    def settlement(self, delivery: Delivery, decision: Decision, changes: Sequence[StoredChange]) -> Settlement:
+        retry_at: int | None = decision.at
+        tries = delivery.claim.tries + 1
+        if decision.next is Next.DONE:
+            retry_at, tries = None, 0
+        elif decision.next in (Next.CLOSE_GATE, Next.YIELD):
+            tries = delivery.claim.tries
+        elif decision.next is Next.PARK and not self.park(delivery, decision, changes):
+            retry_at, tries = None, 0
+        return Settlement(
+            attempts=tuple(delivery.attempts),
+            fields=delivery.fields,
+            states=delivery.states,
+            retry_at=retry_at,
+            tries=tries,
+            error=decision.reason or None,
+        )
+
+    def park(self, delivery: Delivery, decision: Decision, changes: Sequence[StoredChange]) -> bool:
+        """The entity does not exist, perhaps not yet. Whether any change still waits for it."""
+        refuse_before = self.clock() - self.park_for
+        left = [change for change in changes if change.id not in delivery.states]
+        too_old = [change.id for change in left if change.created_at < refuse_before]
+        delivery.mark([change.id for change in left], ChangeState.PARKED, decision.reason)
+        delivery.mark(too_old, ChangeState.REFUSED, decision.reason)
+        return len(too_old) < len(left)

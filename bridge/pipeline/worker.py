@@ -1,0 +1,149 @@
+"""The loop: translate what was received, then hand entities and references that are due to a few threads."""
+
+import queue
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from bridge.errors import StoreError
+from bridge.model import StoredEvent
+from bridge.pipeline.deliver import Deliverer
+from bridge.pipeline.resolve import Resolver
+from bridge.store import Store
+from bridge.store.entities import Claim
+from bridge.store.events import Translated
+from bridge.store.glance import Glance
+from bridge.store.references import Question
+from bridge.times import SECOND
+
+log = structlog.get_logger()
+
+#: Events that are translated in one transaction.
+BATCH = 100
+#: How long to rest at most. A signal ends it earlier; a missed one is made good by it.
+LONGEST_PAUSE = SECOND
+#: How long to leave a database alone that does not answer.
+STORE_PAUSE_SECONDS = 1.0
+
+Job = Claim | Question
+
+
+class Worker:
+    """One dispatcher thread and `threads` delivery threads. Claims last for `lease_for` microseconds."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        translate: Callable[[StoredEvent], Translated],
+        deliverer: Deliverer,
+        resolver: Resolver,
+        clock: Callable[[], int],
+        new_lease: Callable[[], str],
+        lease_for: int,
+        threads: int,
+    ) -> None:
+        self.store = store
+        self.translate = translate
+        self.deliverer = deliverer
+        self.resolver = resolver
+        self.clock = clock
+        self.new_lease = new_lease
+        self.lease_for = lease_for
+        self.threads = threads
+        self.jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self.lock = threading.Lock()
+        self.taken = 0
+        self.stopping = threading.Event()
+        self.running: list[threading.Thread] = []
+
+    def start(self) -> None:
+        self.store.signal.listen()
+        names = {"dispatcher": self.dispatch, **{f"delivery-{n + 1}": self.work for n in range(self.threads)}}
+        self.running = [
+            threading.Thread(target=target, name=f"bridge-{name}", daemon=True) for name, target in names.items()
+        ]
+        for thread in self.running:
+            thread.start()
+
+    def stop(self, seconds: float) -> bool:
+        """Begin nothing new, finish what is in flight, give the rest back. False if that took longer than `seconds`."""
+        self.stopping.set()
+        self.store.signal.notify()
+        deadline = self.clock() + round(seconds * SECOND)
+        for thread in self.running:
+            thread.join(max(0.0, (deadline - self.clock()) / SECOND))
+        return not any(thread.is_alive() for thread in self.running)
+
+    def dispatch(self) -> None:
+        while not self.stopping.is_set():
+            try:
+                if pause := self.step():
+                    self.store.signal.wait(pause / SECOND)
+            except StoreError as error:
+                log.warning("store unavailable", error=str(error))
+                self.stopping.wait(STORE_PAUSE_SECONDS)
+            except Exception:
+                log.exception("dispatcher failed")
+                self.stopping.wait(STORE_PAUSE_SECONDS)
+        for _ in range(self.threads):
+            self.jobs.put(None)
+
+    def step(self) -> int:
+        """Do what can be done now. For how many microseconds there is nothing more to do, if no signal comes."""
+        now = self.clock()
+        seen = self.store.glance(now)
+        if seen.received:
+            self.store.events.translate(self.translate, BATCH, now)
+            seen = self.store.glance(now)
+        if not seen.gate.is_open(now):
+            return min(LONGEST_PAUSE, seen.gate.closed_until - now)
+        self.submit(seen, now)
+        if seen.received:
+            return 0
+        next_due = seen.next_due()
+        return LONGEST_PAUSE if next_due is None or next_due <= now else min(LONGEST_PAUSE, next_due - now)
+
+    def submit(self, seen: Glance, now: int) -> None:
+        """Claim no more than there are threads for, so that nothing waits under a lease."""
+        free = self.threads - self.taken
+        lease, until = self.new_lease(), now + self.lease_for
+        jobs: list[Job] = []
+        if free and seen.reference_due is not None and seen.reference_due <= now:
+            jobs += self.store.references.claim(lease, free, now, until)
+        if free > len(jobs) and seen.entity_due is not None and seen.entity_due <= now:
+            jobs += self.store.entities.claim(lease, free - len(jobs), now, until)
+        with self.lock:
+            self.taken += len(jobs)
+        for job in jobs:
+            self.jobs.put(job)
+
+    def work(self) -> None:
+        while (job := self.jobs.get()) is not None:
+            try:
+                self.do(job)
+            except StoreError as error:
+                # The lease ends by itself, and the job is done again.
+                log.warning("store unavailable", error=str(error))
+            except Exception:
+                log.exception("job failed", job=type(job).__name__)
+            finally:
+                with self.lock:
+                    self.taken -= 1
+                self.store.signal.notify()
+
+    def do(self, job: Job) -> None:
+        if self.stopping.is_set():
+            self.release(job)
+        elif isinstance(job, Claim):
+            self.deliverer.deliver(job)
+        else:
+            self.resolver.resolve(job)
+
+    def release(self, job: Job) -> None:
+        """Give back what was claimed but not begun."""
+        if isinstance(job, Claim):
+            self.store.entities.release(job)
+        else:
+            self.store.references.release(job)

@@ -1,0 +1,262 @@
+"""Environment -> frozen Settings. One table holds every name, default and help text; docs/configuration.md shows it."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from bridge.errors import SettingError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the environment says. Times are in the units of their names."""
+
+    metronome_api_token: str = field(repr=False)
+    metronome_base_url: str
+    metronome_connect_timeout_seconds: float
+    metronome_timeout_seconds: float
+    database_url: str = field(repr=False)
+    database_connections: int
+    mappings: Path
+    public_urls: tuple[str, ...]
+    max_body_bytes: int
+    delivery: bool
+    delivery_threads: int
+    resend_unchanged: bool
+    lookup_cache_seconds: float
+    park_days: float
+    stop_seconds: float
+    log_format: str
+    log_level: str
+    host: str
+    port: int
+    web_processes: int
+    web_threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table: the environment variable `name` becomes the attribute `attribute`."""
+
+    name: str
+    attribute: str
+    parse: Callable[[str], Any]
+    default: str
+    help: str
+    secret: bool = False
+
+
+def read(environ: Mapping[str, str], name: str) -> str | None:
+    """The value of `name`, or the content of the file that `NAME_FILE` names; None if neither is set or it is empty."""
+    path = environ.get(f"{name}_FILE")
+    if not path:
+        return environ.get(name) or None
+    if environ.get(name):
+        raise SettingError(f"{name} and {name}_FILE are both set: keep one")
+    try:
+        return Path(path).read_text(encoding="utf-8").rstrip("\r\n") or None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"{name}_FILE: cannot read {path}: {error.__class__.__name__}") from None
+
+
+def text(value: str) -> str:
+    return value
+
+
+def url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("a URL such as https://hooks.example.com is expected")
+    return value.rstrip("/")
+
+
+def urls(value: str) -> tuple[str, ...]:
+    return tuple(url(part.strip()) for part in value.split(",") if part.strip())
+
+
+def database_url(value: str) -> str:
+    scheme, separator, rest = value.partition("://")
+    driver = {"sqlite": "sqlite", "postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
+    driver["postgresql+psycopg"] = driver["postgresql"]
+    if not separator or scheme not in driver:
+        raise ValueError("sqlite:///path/to/bridge.db or postgresql://user:password@host/database is expected")
+    return f"{driver[scheme]}://{rest}"
+
+
+def switch(value: str) -> bool:
+    words = {"on": True, "true": True, "off": False, "false": False}
+    if value.lower() not in words:
+        raise ValueError("on or off is expected")
+    return words[value.lower()]
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value.lower() not in words:
+            raise ValueError(f"one of {', '.join(words)} is expected")
+        return value.lower()
+
+    return parse
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
+            raise ValueError(f"a whole number from {least} to {most} is expected")
+        return int(value)
+
+    return parse
+
+
+def number(least: float, most: float) -> Callable[[str], float]:
+    def parse(value: str) -> float:
+        try:
+            result = float(value)
+        except ValueError:
+            result = float("nan")
+        if not least <= result <= most:
+            raise ValueError(f"a number from {least:g} to {most:g} is expected")
+        return result
+
+    return parse
+
+
+SETTINGS = (
+    Setting(
+        "METRONOME_API_TOKEN",
+        "metronome_api_token",
+        text,
+        "",
+        "The bearer token for Metronome's API. Delivery needs it.",
+        secret=True,
+    ),
+    Setting(
+        "METRONOME_BASE_URL",
+        "metronome_base_url",
+        url,
+        "https://api.metronome.com",
+        "Where Metronome's API is.",
+    ),
+    Setting(
+        "METRONOME_CONNECT_TIMEOUT_SECONDS",
+        "metronome_connect_timeout_seconds",
+        number(0.1, 30),
+        "5",
+        "How long to wait for a connection to Metronome.",
+    ),
+    Setting(
+        "METRONOME_TIMEOUT_SECONDS",
+        "metronome_timeout_seconds",
+        number(0.1, 60),
+        "20",
+        "How long to wait for an answer of Metronome.",
+    ),
+    Setting(
+        "DATABASE_URL",
+        "database_url",
+        database_url,
+        "sqlite:///bridge.db",
+        "Where events are remembered: SQLite for one machine, postgresql://... for more.",
+        secret=True,
+    ),
+    Setting(
+        "BRIDGE_DATABASE_CONNECTIONS",
+        "database_connections",
+        whole(2, 1000),
+        "8",
+        "The most database connections that one process opens.",
+    ),
+    Setting("BRIDGE_MAPPINGS", "mappings", Path, "mappings", "The folder of mapping files, one for each source."),
+    Setting(
+        "BRIDGE_PUBLIC_URL",
+        "public_urls",
+        urls,
+        "",
+        "Where senders reach the bridge, such as https://hooks.example.com. HubSpot signs it. Several, with commas"
+        " between them, while you move. Default: this machine's own address, for trying things out.",
+    ),
+    Setting(
+        "BRIDGE_MAX_BODY_BYTES",
+        "max_body_bytes",
+        whole(1024, 64 << 20),
+        "1048576",
+        "Larger requests are answered 413.",
+    ),
+    Setting(
+        "BRIDGE_DELIVERY",
+        "delivery",
+        switch,
+        "on",
+        "Whether the web processes deliver too. off: run `metronome-bridge worker` beside them.",
+    ),
+    Setting(
+        "BRIDGE_DELIVERY_THREADS",
+        "delivery_threads",
+        whole(1, 128),
+        "8",
+        "How many calls to Metronome one process makes at a time.",
+    ),
+    Setting(
+        "BRIDGE_RESEND_UNCHANGED",
+        "resend_unchanged",
+        switch,
+        "off",
+        "Whether to send a value that Metronome is known to hold already.",
+    ),
+    Setting(
+        "BRIDGE_LOOKUP_CACHE_SECONDS",
+        "lookup_cache_seconds",
+        number(0, 30 * 86400),
+        "3600",
+        "How long an answer to a lookup (which customer has this ingest alias?) is trusted.",
+    ),
+    Setting(
+        "BRIDGE_PARK_DAYS",
+        "park_days",
+        number(0, 365),
+        "7",
+        "How long a change waits for a customer that Metronome does not know yet, before it is refused.",
+    ),
+    Setting(
+        "BRIDGE_STOP_SECONDS",
+        "stop_seconds",
+        number(1, 300),
+        "25",
+        "How long a process that was told to stop may finish what it has begun.",
+    ),
+    Setting("BRIDGE_LOG_FORMAT", "log_format", one_of("text", "json"), "text", "text or json, on standard error."),
+    Setting(
+        "BRIDGE_LOG_LEVEL",
+        "log_level",
+        one_of("debug", "info", "warning", "error"),
+        "info",
+        "debug, info, warning or error.",
+    ),
+    Setting("BRIDGE_HOST", "host", text, "127.0.0.1", "The address to listen on. 0.0.0.0: every one."),
+    Setting("PORT", "port", whole(1, 65535), "8080", "The port to listen on."),
+    Setting("WEB_CONCURRENCY", "web_processes", whole(1, 256), "2", "How many web processes to run."),
+    Setting(
+        "BRIDGE_WEB_THREADS", "web_threads", whole(1, 256), "16", "How many requests one web process takes at a time."
+    ),
+)
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Every setting. Raises SettingError that names all that are wrong, never their values if they are secret."""
+    values, problems = {}, []
+    for setting in SETTINGS:
+        try:
+            given = read(environ, setting.name)
+            values[setting.attribute] = setting.parse(setting.default if given is None else given)
+        except ValueError as error:
+            problems.append(f"{setting.name}: {error}")
+        except SettingError as error:
+            problems.append(str(error))
+    if problems:
+        raise SettingError("\n".join(problems))
+    if not values["public_urls"]:
+        values["public_urls"] = tuple(f"http://{host}:{values['port']}" for host in ("127.0.0.1", "localhost"))
+    return Settings(**values)

@@ -1,0 +1,58 @@
+"""What we remember: the only place that knows SQLAlchemy."""
+
+from dataclasses import dataclass
+
+from bridge.store.changes import Changes
+from bridge.store.database import Database
+from bridge.store.entities import Entities, Queue
+from bridge.store.events import Events
+from bridge.store.gate import Gate
+from bridge.store.glance import Glance, glance
+from bridge.store.references import References
+from bridge.store.schema import check, upgrade
+from bridge.store.signal import Signal, signal_of
+
+__all__ = ["Store", "open_store"]
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    database: Database
+    events: Events
+    changes: Changes
+    entities: Entities
+    references: References
+    gate: Gate
+    signal: Signal
+
+    def check(self) -> None:
+        """Raises StoreError unless the database answers and has our tables."""
+        check(self.database)
+
+    def upgrade(self) -> tuple[str | None, str]:
+        """Bring the tables up to date. The versions before and after."""
+        return upgrade(self.database)
+
+    def glance(self, now: int) -> Glance:
+        return glance(self.database, now)
+
+    def close(self) -> None:
+        self.signal.close()
+        self.database.close()
+
+
+def open_store(url: str, connections: int, lookup_cache: int) -> Store:
+    """Connects when first used. `lookup_cache`: for how many microseconds answers to lookups are trusted."""
+    database = Database(url, connections)
+    queue = Queue(database)
+    references = References(database, queue, lookup_cache)
+    changes = Changes(database, queue, references)
+    return Store(
+        database=database,
+        events=Events(database, changes),
+        changes=changes,
+        entities=Entities(database),
+        references=references,
+        gate=Gate(database),
+        signal=signal_of(database),
+    )

@@ -1,0 +1,64 @@
+"""Changes as remembered: appended to their entity, or parked until their reference is resolved."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, select, update
+
+from bridge.model import Change, ChangeState, StoredChange, StoredEvent
+from bridge.store.database import Database
+from bridge.store.entities import Queue
+from bridge.store.references import References
+from bridge.store.rows import change_of
+from bridge.store.tables import changes
+
+
+class Changes:
+    def __init__(self, database: Database, queue: Queue, references: References) -> None:
+        self.database = database
+        self.queue = queue
+        self.references = references
+
+    def append(self, connection: Connection, made: Sequence[tuple[StoredEvent, Change]], now: int) -> None:
+        """Store changes and make their entities due."""
+        if not made:
+            return
+        wanted = {(change.entity, change.reference) for _, change in made}
+        known = self.references.resolve(connection, wanted, now)
+        rows = [row_of(event, change, known.get((change.entity, change.reference)), now) for event, change in made]
+        connection.execute(changes.insert(), rows)
+        due = {(row["entity"], row["entity_id"]) for row in rows if row["entity_id"] is not None}
+        self.queue.make_due(connection, due, now)
+
+    def drop(self, connection: Connection, events: Sequence[int], reason: str) -> None:
+        """Give up whatever these events still have open or refused."""
+        undone = (ChangeState.PENDING, ChangeState.PARKED, ChangeState.REFUSED)
+        connection.execute(
+            update(changes)
+            .where(changes.c.event.in_(events), changes.c.state.in_(undone))
+            .values(state=ChangeState.DROPPED, reason=reason)
+        )
+
+    def of_event(self, event: int) -> list[StoredChange]:
+        with self.database.read() as connection:
+            rows = connection.execute(select(changes).where(changes.c.event == event).order_by(changes.c.id))
+            return [change_of(row) for row in rows]
+
+
+def row_of(event: StoredEvent, change: Change, entity_id: str | None, now: int) -> dict[str, Any]:
+    return {
+        "event": event.id,
+        "source": event.source,
+        "rule": change.rule,
+        "entity": change.entity,
+        "reference_kind": change.reference.kind,
+        "reference_value": change.reference.value,
+        "entity_id": entity_id,
+        "sets": orjson.dumps(change.set).decode(),
+        "removes": orjson.dumps(change.remove).decode(),
+        "occurred_at": change.occurred_at,
+        "created_at": now,
+        "state": ChangeState.PENDING if entity_id else ChangeState.PARKED,
+        "reason": None if entity_id else f"waits until the {change.reference.kind} is looked up",
+    }

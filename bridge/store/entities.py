@@ -1,0 +1,211 @@
+"""The work queue: entities are made due, claimed under a lease, loaded and settled."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Table, and_, bindparam, case, delete, exists, select, tuple_, update
+from sqlalchemy.sql import ColumnElement
+
+from bridge.model import Attempt, ChangeState, Field, StoredChange
+from bridge.store.database import Database
+from bridge.store.rows import attempt_of, change_of, field_of
+from bridge.store.tables import OPEN, attempts, changes, entities, fields
+
+#: What one delivery takes on at most, the newest first. The rest of an entity's changes comes with the next.
+MAX_CHANGES = 1000
+
+
+def here(table: Table) -> ColumnElement[bool]:
+    """Rows of the entity that a statement is about."""
+    return and_(table.c.entity == bindparam("entity_"), table.c.entity_id == bindparam("entity_id_"))
+
+
+# Statements are built once: building one takes longer than running it.
+DUE = (
+    select(entities.c.entity, entities.c.entity_id)
+    .where(entities.c.due_at <= bindparam("now"), entities.c.leased_until <= bindparam("now"))
+    .order_by(entities.c.due_at)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+CLAIM = (
+    update(entities)
+    .where(tuple_(entities.c.entity, entities.c.entity_id).in_(DUE))
+    .values(lease=bindparam("new_lease"), leased_until=bindparam("until"))
+    .returning(entities.c.entity, entities.c.entity_id, entities.c.tries)
+)
+LOAD_CHANGES = (
+    select(changes)
+    .where(OPEN, here(changes))
+    .order_by(changes.c.occurred_at.desc(), changes.c.event.desc(), changes.c.id.desc())
+    .limit(MAX_CHANGES)
+)
+LOAD_FIELDS = select(fields).where(here(fields)).order_by(fields.c.key)
+OURS = (here(entities), entities.c.lease == bindparam("lease_"))
+GIVE_BACK = (
+    update(entities)
+    .where(*OURS)
+    .values(
+        lease=None,
+        leased_until=0,
+        due_at=bindparam("due"),
+        tries=bindparam("new_tries"),
+        last_error=bindparam("error"),
+    )
+)
+RELEASE = update(entities).where(*OURS).values(lease=None, leased_until=0)
+REMOVE_IF_DONE = delete(entities).where(here(entities), ~exists().where(OPEN, here(changes)))
+MARK = (
+    update(changes)
+    .where(changes.c.id.in_(bindparam("numbers", expanding=True)))
+    .values(state=bindparam("new_state"), reason=bindparam("new_reason"))
+)
+ATTEMPTS = select(attempts).where(here(attempts)).order_by(attempts.c.id.desc()).limit(bindparam("most"))
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An entity that is ours until its lease ends."""
+
+    entity: str
+    entity_id: str
+    lease: str
+    until: int
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Everything that a delivery needs to know of its entity."""
+
+    changes: tuple[StoredChange, ...]
+    fields: Mapping[str, Field]
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What a delivery came to."""
+
+    attempts: tuple[Attempt, ...] = ()
+    #: What Metronome holds now of the keys that were touched.
+    fields: Mapping[str, Field] = field(default_factory=dict)
+    #: What became of changes, and why. Those not named stay as they are.
+    states: Mapping[int, tuple[ChangeState, str | None]] = field(default_factory=dict)
+    #: When to try again; None: at once, if anything is left to do.
+    retry_at: int | None = None
+    tries: int = 0
+    error: str | None = None
+
+
+class Entities:
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        insert = database.insert(fields)
+        replaced = {name: insert.excluded[name] for name in ("value", "occurred_at", "event", "change", "set_at")}
+        self.put_fields = insert.on_conflict_do_update(index_elements=list(fields.primary_key), set_=replaced)
+
+    def claim(self, lease: str, limit: int, now: int, until: int) -> list[Claim]:
+        """Lease up to `limit` due entities, the longest waiting first: nobody else gets them before `until`."""
+        given = {"now": now, "most": limit, "new_lease": lease, "until": until}
+        with self.database.write() as connection:
+            rows = connection.execute(CLAIM, given)
+            return [Claim(row.entity, row.entity_id, lease, until, row.tries) for row in rows]
+
+    def load(self, claim: Claim) -> Work:
+        which = key_of(claim.entity, claim.entity_id)
+        with self.database.read() as connection:
+            work = tuple(map(change_of, connection.execute(LOAD_CHANGES, which)))
+            return Work(work, {row.key: field_of(row) for row in connection.execute(LOAD_FIELDS, which)})
+
+    def settle(self, claim: Claim, settlement: Settlement, now: int) -> bool:
+        """Remember what a delivery came to and give the entity back. False, and nothing, if the lease was lost."""
+        which = key_of(claim.entity, claim.entity_id)
+        given = {
+            "lease_": claim.lease,
+            "due": now if settlement.retry_at is None else settlement.retry_at,
+            "new_tries": settlement.tries,
+            "error": settlement.error,
+        }
+        with self.database.write() as connection:
+            # First of all, so that changes which arrive meanwhile wait for this transaction, or it for them.
+            if connection.execute(GIVE_BACK, which | given).rowcount != 1:
+                return False
+            if settlement.attempts:
+                connection.execute(attempts.insert(), [attempt_row(claim, one) for one in settlement.attempts])
+            if settlement.fields:
+                rows = [field_row(claim, key, held, now) for key, held in settlement.fields.items()]
+                connection.execute(self.put_fields, rows)
+            self.mark(connection, settlement.states)
+            if settlement.retry_at is None:
+                connection.execute(REMOVE_IF_DONE, which)
+        return True
+
+    def mark(self, connection: Connection, states: Mapping[int, tuple[ChangeState, str | None]]) -> None:
+        """One statement for all changes that came out alike."""
+        groups: dict[tuple[ChangeState, str | None], list[int]] = {}
+        for change, outcome in states.items():
+            groups.setdefault(outcome, []).append(change)
+        for (state, reason), numbers in groups.items():
+            connection.execute(MARK, {"numbers": numbers, "new_state": state, "new_reason": reason})
+
+    def release(self, claim: Claim) -> None:
+        """Give back what was claimed and not begun."""
+        with self.database.write() as connection:
+            connection.execute(RELEASE, key_of(claim.entity, claim.entity_id) | {"lease_": claim.lease})
+
+    def fields_of(self, entity: str, entity_id: str) -> dict[str, Field]:
+        with self.database.read() as connection:
+            return {row.key: field_of(row) for row in connection.execute(LOAD_FIELDS, key_of(entity, entity_id))}
+
+    def attempts_of(self, entity: str, entity_id: str, limit: int = 50) -> list[Attempt]:
+        """The newest first."""
+        with self.database.read() as connection:
+            return [
+                attempt_of(row) for row in connection.execute(ATTEMPTS, key_of(entity, entity_id) | {"most": limit})
+            ]
+
+
+def key_of(entity: str, entity_id: str) -> dict[str, Any]:
+    return {"entity_": entity, "entity_id_": entity_id}
+
+
+def attempt_row(claim: Claim, attempt: Attempt) -> dict[str, Any]:
+    return {
+        "entity": claim.entity,
+        "entity_id": claim.entity_id,
+        "call": attempt.call,
+        "keys": orjson.dumps(attempt.keys).decode(),
+        "status": attempt.outcome.status,
+        "verdict": attempt.outcome.verdict,
+        "message": attempt.outcome.message,
+        "started_at": attempt.started_at,
+        "duration": attempt.duration,
+        "changes": orjson.dumps(attempt.changes).decode(),
+    }
+
+
+def field_row(claim: Claim, key: str, held: Field, now: int) -> dict[str, Any]:
+    where = {"entity": claim.entity, "entity_id": claim.entity_id, "key": key}
+    return {**where, "value": held.value, **held.stamp._asdict(), "set_at": now}
+
+
+class Queue:
+    """Puts entities into the queue. One that waits after a failure keeps waiting: news does not shorten its backoff."""
+
+    def __init__(self, database: Database) -> None:
+        insert = database.insert(entities)
+        sooner = case((entities.c.due_at < insert.excluded.due_at, entities.c.due_at), else_=insert.excluded.due_at)
+        self.put = insert.on_conflict_do_update(
+            index_elements=list(entities.primary_key),
+            set_={"due_at": case((entities.c.tries == 0, sooner), else_=entities.c.due_at)},
+        )
+
+    def make_due(self, connection: Connection, ids: Iterable[tuple[str, str]], now: int) -> None:
+        rows = [
+            {"entity": entity, "entity_id": entity_id, "due_at": now, "leased_until": 0, "tries": 0}
+            for entity, entity_id in sorted(ids)
+        ]
+        if rows:
+            connection.execute(self.put, rows)

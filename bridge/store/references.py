@@ -1,0 +1,146 @@
+"""References that need a lookup: their answers are kept for a while, and changes are parked until there is one."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, and_, bindparam, case, exists, func, select, tuple_, update
+from sqlalchemy.sql import ColumnElement
+
+from bridge.model import ChangeState, Reference
+from bridge.store.database import Database
+from bridge.store.entities import Queue
+from bridge.store.tables import changes, references
+
+KEY = (references.c.entity, references.c.kind, references.c.value)
+
+
+def here(entity: ColumnElement[str], kind: ColumnElement[str], value: ColumnElement[str]) -> ColumnElement[bool]:
+    """Rows of the reference that a statement is about."""
+    return and_(entity == bindparam("entity_"), kind == bindparam("kind_"), value == bindparam("value_"))
+
+
+PARKED = and_(
+    changes.c.state == ChangeState.PARKED,
+    here(changes.c.entity, changes.c.reference_kind, changes.c.reference_value),
+)
+
+# Statements are built once: building one takes longer than running it.
+KNOWN = select(*KEY, references.c.entity_id).where(
+    tuple_(*KEY).in_(bindparam("asked", expanding=True)),
+    references.c.entity_id.is_not(None),
+    references.c.checked_at > bindparam("since"),
+)
+DUE = (
+    select(*KEY)
+    .where(references.c.due_at <= bindparam("now"), references.c.leased_until <= bindparam("now"))
+    .order_by(references.c.due_at)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+CLAIM = (
+    update(references)
+    .where(tuple_(*KEY).in_(DUE))
+    .values(lease=bindparam("new_lease"), leased_until=bindparam("until"))
+    .returning(*KEY, references.c.tries)
+)
+GIVE_BACK = (
+    update(references).where(here(*KEY), references.c.lease == bindparam("lease_")).values(lease=None, leased_until=0)
+)
+ANSWERED = GIVE_BACK.values(
+    entity_id=bindparam("found"), checked_at=bindparam("now"), due_at=None, tries=0, last_error=None
+)
+POSTPONED = GIVE_BACK.values(due_at=bindparam("due"), tries=bindparam("new_tries"), last_error=bindparam("reason_"))
+SET_FREE = update(changes).where(PARKED).values(entity_id=bindparam("found"), state=ChangeState.PENDING, reason=None)
+WAIT_OR_REFUSE = (
+    update(changes)
+    .where(PARKED)
+    .values(
+        state=case((changes.c.created_at < bindparam("refuse_before"), ChangeState.REFUSED), else_=ChangeState.PARKED),
+        reason=bindparam("reason_"),
+    )
+)
+STOP_IF_DONE = update(references).where(here(*KEY), ~exists().where(PARKED)).values(due_at=None, tries=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A reference that is ours to look up until its lease ends."""
+
+    entity: str
+    reference: Reference
+    lease: str
+    tries: int
+
+
+class References:
+    def __init__(self, database: Database, queue: Queue, cache: int) -> None:
+        """`cache`: for how many microseconds an answer is trusted."""
+        self.database = database
+        self.queue = queue
+        self.cache = cache
+        insert = database.insert(references)
+        self.ask = insert.on_conflict_do_update(
+            index_elements=list(references.primary_key),
+            set_={"due_at": func.coalesce(references.c.due_at, insert.excluded.due_at)},
+        )
+
+    def resolve(
+        self, connection: Connection, wanted: Collection[tuple[str, Reference]], now: int
+    ) -> Mapping[tuple[str, Reference], str]:
+        """The entity ids that are known. The others become due for a lookup."""
+        known = {(entity, reference): reference.value for entity, reference in wanted if reference.kind == "id"}
+        asked = sorted((entity, *reference) for entity, reference in wanted if reference.kind != "id")
+        if not asked:
+            return known
+        found = connection.execute(KNOWN, {"asked": asked, "since": now - self.cache})
+        known |= {(row.entity, Reference(row.kind, row.value)): row.entity_id for row in found}
+        unknown = [
+            {"entity": entity, "kind": kind, "value": value, "due_at": now, "leased_until": 0, "tries": 0}
+            for entity, kind, value in asked
+            if (entity, Reference(kind, value)) not in known
+        ]
+        if unknown:
+            # This also holds the rows, so that no answer slips in before the changes are parked.
+            connection.execute(self.ask, unknown)
+        return known
+
+    def claim(self, lease: str, limit: int, now: int, until: int) -> list[Question]:
+        given = {"now": now, "most": limit, "new_lease": lease, "until": until}
+        with self.database.write() as connection:
+            rows = connection.execute(CLAIM, given)
+            return [Question(row.entity, Reference(row.kind, row.value), lease, row.tries) for row in rows]
+
+    def answer(self, question: Question, entity_id: str, now: int) -> bool:
+        """Remember the answer and set free what was parked for it. False, and nothing, if the lease was lost."""
+        given = key_of(question) | {"found": entity_id, "now": now}
+        with self.database.write() as connection:
+            if connection.execute(ANSWERED, given).rowcount != 1:
+                return False
+            connection.execute(SET_FREE, given)
+            self.queue.make_due(connection, [(question.entity, entity_id)], now)
+        return True
+
+    def postpone(self, question: Question, retry_at: int, reason: str, *, tries: int, refuse_before: int = 0) -> bool:
+        """No answer yet: ask again later. What has been parked since before `refuse_before` is refused."""
+        given = key_of(question) | {
+            "due": retry_at,
+            "new_tries": tries,
+            "reason_": reason,
+            "refuse_before": refuse_before,
+        }
+        with self.database.write() as connection:
+            if connection.execute(POSTPONED, given).rowcount != 1:
+                return False
+            connection.execute(WAIT_OR_REFUSE, given)
+            connection.execute(STOP_IF_DONE, given)
+        return True
+
+    def release(self, question: Question) -> None:
+        """Give back what was claimed and not begun."""
+        with self.database.write() as connection:
+            connection.execute(GIVE_BACK, key_of(question))
+
+
+def key_of(question: Question) -> dict[str, object]:
+    kind, value = question.reference
+    return {"entity_": question.entity, "kind_": kind, "value_": value, "lease_": question.lease}

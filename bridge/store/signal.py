@@ -1,0 +1,129 @@
+"""How a worker learns at once that something was stored, in this process or by another.
+
+A signal may be missed or come for nothing: workers look for themselves every now and then.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from functools import cached_property
+
+import psycopg
+
+from bridge.store.database import PATIENCE_SECONDS, Database
+
+CHANNEL = "metronome_bridge"
+RECONNECT_SECONDS = 1.0
+#: How often to see whether another process has written to the SQLite file.
+GLANCE_SECONDS = 0.02
+
+
+class Signal:
+    """Wakes whoever waits in this process."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+
+    def notify(self) -> None:
+        self.event.set()
+
+    def wait(self, seconds: float) -> None:
+        """Returns when there was a signal since the last call, or after `seconds`."""
+        self.event.wait(seconds)
+        self.event.clear()
+
+    def announce(self) -> None:
+        """Something was stored that a worker in another process may be waiting for."""
+        self.notify()
+
+    def listen(self) -> None:
+        """Begin to hear other processes."""
+
+    def close(self) -> None:
+        self.notify()
+
+
+class SqliteSignal(Signal):
+    """Other processes are noticed by SQLite's own count of foreign commits: https://www.sqlite.org/pragma.html"""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+        self.version = 0
+
+    def wait(self, seconds: float) -> None:
+        for _ in range(max(1, round(seconds / GLANCE_SECONDS))):
+            if self.event.wait(GLANCE_SECONDS) or self.written():
+                break
+        self.event.clear()
+
+    def written(self) -> bool:
+        try:
+            (version,) = self.connection.execute("PRAGMA data_version").fetchone()
+        except sqlite3.Error:
+            return True
+        before, self.version = self.version, version
+        return bool(before != version)
+
+    @cached_property
+    def connection(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.path, check_same_thread=False)
+
+
+class PostgresSignal(Signal):
+    """Other processes are told with NOTIFY, outside of the transaction that stores, so that nobody waits for it."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self.address = address
+        self.stopping = threading.Event()
+        self.news = threading.Event()
+        self.lock = threading.Lock()
+        self.announcer: threading.Thread | None = None
+
+    def announce(self) -> None:
+        self.notify()
+        self.news.set()
+        with self.lock:
+            if self.announcer is None:
+                self.announcer = self.start(self.tell_others, "announcer")
+
+    def listen(self) -> None:
+        self.start(self.hear_others, "listener")
+
+    def tell_others(self, connection: psycopg.Connection) -> None:
+        """One NOTIFY for whatever was stored while the last one was on its way."""
+        self.news.wait()
+        self.news.clear()
+        connection.execute(f"NOTIFY {CHANNEL}")
+
+    def hear_others(self, connection: psycopg.Connection) -> None:
+        connection.execute(f"LISTEN {CHANNEL}")
+        for _ in connection.notifies(timeout=PATIENCE_SECONDS):
+            self.notify()
+
+    def start(self, step: Callable[[psycopg.Connection], None], name: str) -> threading.Thread:
+        thread = threading.Thread(target=self.run, args=[step], name=f"bridge-{name}", daemon=True)
+        thread.start()
+        return thread
+
+    def run(self, step: Callable[[psycopg.Connection], None]) -> None:
+        """Repeat a step, on a new connection whenever one breaks."""
+        while not self.stopping.is_set():
+            try:
+                with psycopg.connect(self.address, autocommit=True, connect_timeout=PATIENCE_SECONDS) as connection:
+                    while not self.stopping.is_set():
+                        step(connection)
+            except psycopg.Error:
+                self.stopping.wait(RECONNECT_SECONDS)
+
+    def close(self) -> None:
+        self.stopping.set()
+        self.news.set()
+        self.notify()
+
+
+def signal_of(database: Database) -> Signal:
+    if database.is_sqlite:
+        return SqliteSignal(str(database.url.database))
+    return PostgresSignal(database.url.set(drivername="postgresql").render_as_string(hide_password=False))

@@ -1,0 +1,56 @@
+"""The Flask application: a request id on every answer, a limit on every body, one shape for every error."""
+
+import atexit
+import re
+import uuid
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from bridge import bootstrap, logs, settings
+from bridge.bootstrap import Bridge
+from bridge.errors import SenderError, StoreError
+from bridge.web import answers, health, webhooks
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+
+def create_app(bridge: Bridge | None = None) -> Flask:
+    """The application around `bridge`; without one, around what the environment says, delivering if it says so."""
+    bridge = bridge or running_bridge()
+    app = Flask("bridge", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = bridge.settings.max_body_bytes
+    app.extensions["bridge"] = bridge
+    app.before_request(identify)
+    app.after_request(finish)
+    app.register_error_handler(SenderError, answers.refused)
+    app.register_error_handler(StoreError, answers.unavailable)
+    app.register_error_handler(HTTPException, answers.explained)
+    app.register_error_handler(Exception, answers.unexpected)
+    app.register_blueprint(webhooks.blueprint)
+    app.register_blueprint(health.blueprint)
+    return app
+
+
+def running_bridge() -> Bridge:
+    """What one web process needs. Call it in that process: threads do not survive a fork."""
+    values = settings.load()
+    logs.configure(values.log_format, values.log_level)
+    bridge = bootstrap.build(values)
+    bridge.store.check()
+    if values.delivery:
+        worker = bootstrap.build_worker(bridge)
+        worker.start()
+        atexit.register(worker.stop, values.stop_seconds)
+    return bridge
+
+
+def identify() -> None:
+    given = request.headers.get("X-Request-Id", "")
+    g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def finish(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.get("request_id", "-")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

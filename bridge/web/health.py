@@ -1,0 +1,47 @@
+"""GET /healthz: the process is alive. GET /readyz: it can take webhooks, and what stands in the way of delivery."""
+
+from typing import Any
+
+import orjson
+import structlog
+from flask import Blueprint, Response, current_app
+
+from bridge.bootstrap import Bridge, now
+from bridge.errors import StoreError
+from bridge.times import to_iso
+
+log = structlog.get_logger()
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/healthz")
+def healthz() -> Response:
+    return Response(b'{"status":"ok"}', content_type="application/json")
+
+
+@blueprint.get("/readyz")
+def readyz() -> Response:
+    """200 if webhooks can be stored. A closed gate delays delivery and loses nothing, so it does not count against."""
+    bridge: Bridge = current_app.extensions["bridge"]
+    body: dict[str, Any] = {"status": "ready", "store": "ok", "mappings": mappings(bridge)}
+    try:
+        bridge.store.check()
+        body["gate"] = gate(bridge)
+    except StoreError as error:
+        log.warning("store unavailable", path="/readyz", error=str(error))
+        body |= {"status": "not ready", "store": "unavailable: the log says why"}
+    return Response(orjson.dumps(body), 200 if body["status"] == "ready" else 503, content_type="application/json")
+
+
+def mappings(bridge: Bridge) -> dict[str, Any]:
+    return {
+        name: {"digest": source.digest, "state": "closed" if source.unset else "open", "unset": source.unset}
+        for name, source in bridge.mappings.sources.items()
+    }
+
+
+def gate(bridge: Bridge) -> dict[str, Any]:
+    state = bridge.store.gate.state()
+    if state.is_open(now()):
+        return {"state": "open"}
+    return {"state": "closed", "until": to_iso(state.closed_until), "reason": state.reason}
