@@ -31,6 +31,10 @@ fmt: $(VENV)/.dev ## Format the code, and mend what lint can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+.PHONY: docs
+docs: $(VENV)/.dev ## Write the tables of the docs anew
+	$(BIN)/python -m tests.support.tables
+
 .PHONY: audit
 audit: $(VENV)/.dev ## Look for known vulnerabilities in what we depend on
 	$(BIN)/pip-audit --require-hashes -r requirements.txt

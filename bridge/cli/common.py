@@ -1,5 +1,8 @@
 """What several commands need: sources by name, requests from files, tables that fit the terminal."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +17,11 @@ from bridge.mapping.hints import accepted
 from bridge.mapping.rules import Source
 from bridge.model import Request
 from bridge.settings import Settings
+from bridge.store import Store
 from bridge.times import to_datetime
 
-#: Colours and live displays only where somebody looks at them: rich asks the terminal.
-console = Console(soft_wrap=True, highlight=False)
+#: Colours and live displays only where somebody looks at them: rich asks the terminal. Elsewhere lines may be long.
+console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 240)
 
 
 def find_source(values: Settings, name: str) -> Source:
@@ -60,6 +64,17 @@ def parse_json(content: bytes, path: Path) -> Any:
         return orjson.loads(content)
     except orjson.JSONDecodeError as error:
         raise SenderError(f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
+
+
+@contextmanager
+def opened_store() -> Iterator[Store]:
+    """The store that the environment names, with our tables. Raises StoreError."""
+    store = bootstrap.build_store(settings.load())
+    try:
+        store.check()
+        yield store
+    finally:
+        store.close()
 
 
 def table(*columns: str) -> Table:

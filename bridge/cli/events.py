@@ -3,8 +3,7 @@
 import click
 import orjson
 
-from bridge import bootstrap, settings
-from bridge.cli.common import console, table, when
+from bridge.cli.common import console, opened_store, table, when
 from bridge.errors import BridgeError
 from bridge.model import EventState, StoredChange, StoredEvent
 from bridge.store import Store
@@ -25,9 +24,8 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def list_(source: str | None, state: str | None, limit: int, before: int | None, as_json: bool) -> None:
     """List events, the newest first."""
-    store = bootstrap.build_store(settings.load())
-    store.check()
-    found = store.events.find(source=source, state=EventState(state) if state else None, before=before, limit=limit)
+    with opened_store() as store:
+        found = store.events.find(source=source, state=EventState(state) if state else None, before=before, limit=limit)
     if as_json:
         for event in found:
             click.echo(orjson.dumps(summary(event)))
@@ -45,14 +43,13 @@ def list_(source: str | None, state: str | None, limit: int, before: int | None,
 @click.option("--payload", is_flag=True, help="Show the payload too. It may hold personal data.")
 def show(number: int, payload: bool) -> None:
     """Show one event, the changes it led to, and the calls that were made for them."""
-    store = bootstrap.build_store(settings.load())
-    store.check()
-    event = store.events.get(number)
-    if event is None:
-        raise BridgeError(f"there is no event {number}")
-    show_event(event)
-    for change in store.changes.of_event(number):
-        show_change(store, change)
+    with opened_store() as store:
+        event = store.events.get(number)
+        if event is None:
+            raise BridgeError(f"there is no event {number}")
+        show_event(event)
+        for change in store.changes.of_event(number):
+            show_change(store, change)
     if payload:
         console.print_json(orjson.dumps(event.payload).decode())
 

@@ -5,8 +5,7 @@ import sys
 import click
 from rich.progress import track
 
-from bridge import bootstrap, settings
-from bridge.cli.common import console
+from bridge.cli.common import console, opened_store
 from bridge.cli.events import STATES
 from bridge.errors import BridgeError
 from bridge.model import EventState
@@ -28,18 +27,17 @@ def command(numbers: tuple[int, ...], source: str | None, state: str | None, yes
     """
     if bool(numbers) == bool(source or state):
         raise click.UsageError("say which events: by NUMBER, or by --source and --state")
-    store = bootstrap.build_store(settings.load())
-    store.check()
-    wanted = list(numbers) or store.events.numbers(source=source, state=EventState(state) if state else None)
-    if not wanted:
-        raise BridgeError("no event fits")
-    if not yes and len(wanted) > 1:
-        click.confirm(f"replay {len(wanted)} events?", abort=True)
-    steps = [wanted[start : start + STEP] for start in range(0, len(wanted), STEP)]
-    replayed = sum(
-        store.events.replay(step)
-        for step in track(steps, "replaying", console=console, transient=True, disable=not console.is_terminal)
-    )
-    store.signal.announce()
+    with opened_store() as store:
+        wanted = list(numbers) or store.events.numbers(source=source, state=EventState(state) if state else None)
+        if not wanted:
+            raise BridgeError("no event fits")
+        if not yes and len(wanted) > 1:
+            click.confirm(f"replay {len(wanted)} events?", abort=True)
+        steps = [wanted[start : start + STEP] for start in range(0, len(wanted), STEP)]
+        replayed = sum(
+            store.events.replay(step)
+            for step in track(steps, "replaying", console=console, transient=True, disable=not console.is_terminal)
+        )
+        store.signal.announce()
     click.echo(f"{replayed} of {len(wanted)} events will be translated again")
     sys.exit(0 if replayed == len(wanted) else 1)

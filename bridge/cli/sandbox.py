@@ -28,7 +28,7 @@ from bridge.web.server import serve
 def command(host: str, port: int, token: str | None, data: Path | None, **faults: float | bool) -> None:
     """Run a local stand-in for Metronome's API.
 
-    It validates as the API does and holds what it is told in memory. GET /sandbox shows everything as JSON: values, keys,
+    It validates as the API does and keeps what it is told in memory. GET /sandbox shows it as JSON: values, keys,
     customers, contracts, calls. POST /sandbox switches faults while it runs, for example {"faults": {"outage": true}}.
     """
     world = World(faults=Faults(**faults))  # type: ignore[arg-type]

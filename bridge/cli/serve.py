@@ -8,7 +8,8 @@ from bridge.web.server import serve
 
 
 @click.command("serve")
-def command() -> None:
+@click.option("--upgrade", is_flag=True, help="Create the tables, or bring them up to date, before anything else.")
+def command(upgrade: bool) -> None:
     """Take webhooks, and deliver unless BRIDGE_DELIVERY is off.
 
     Runs WEB_CONCURRENCY processes on BRIDGE_HOST:PORT until it is told to stop (SIGTERM); then it finishes what is in
@@ -16,7 +17,7 @@ def command() -> None:
     """
     values = settings.load()
     logs.configure(values.log_format, values.log_level)
-    check(values)
+    check(values, upgrade=upgrade)
     click.echo(f"metronome-bridge listens on http://{values.host}:{values.port}", err=True)
     serve(
         create_app,
@@ -28,10 +29,12 @@ def command() -> None:
     )
 
 
-def check(values: settings.Settings) -> None:
+def check(values: settings.Settings, *, upgrade: bool) -> None:
     """Whatever would stop the web processes is said here, once. Raises OperatorError."""
     bridge = bootstrap.build(values)
     try:
+        if upgrade:
+            bridge.store.upgrade()
         bridge.store.check()
         if values.delivery:
             bootstrap.build_worker(bridge)

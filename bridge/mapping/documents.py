@@ -146,7 +146,8 @@ def parse(text: str, path: str) -> tuple[Document | None, list[Problem]]:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        return None, [Problem(path, line, column, f"not YAML: {error.problem or error.context}")]
+        hint = ": put the expression in quotes" if "'`'" in (error.problem or "") else ""
+        return None, [Problem(path, line, column, f"not YAML: {error.problem or error.context}{hint}")]
     except (YAMLError, RecursionError, ValueError) as error:
         return None, [Problem(path, 1, 1, f"not YAML: {type(error).__name__}")]
     if node is None:

@@ -21,7 +21,7 @@ PATIENCE_SECONDS = 5
 
 
 class Database:
-    """One database: `read` and `write` hand out connections inside a transaction. Raises StoreError."""
+    """One database, as connections to read with, and to write with in a transaction. Raises StoreError."""
 
     def __init__(self, url: str, connections: int) -> None:
         self.url = make_url(url)
@@ -41,6 +41,8 @@ class Database:
                 connect_args={"connect_timeout": PATIENCE_SECONDS, "application_name": "metronome-bridge"},
             )
             self.durable = self.engine
+        # A statement that stands alone needs no BEGIN and COMMIT around it: on PostgreSQL each is a round trip.
+        self.single = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @property
     def is_sqlite(self) -> bool:
@@ -48,7 +50,18 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        with meaning(), self.engine.connect() as connection:
+        """Each statement sees what is committed when it begins."""
+        with meaning(), self.single.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write_one(self, *, durable: bool = False) -> Iterator[Connection]:
+        """As `write`, for one statement."""
+        if self.is_sqlite:
+            with self.write(durable=durable) as connection:
+                yield connection
+            return
+        with meaning(), self.single.connect() as connection:
             yield connection
 
     @contextmanager
@@ -72,6 +85,8 @@ class Database:
     def close(self) -> None:
         self.engine.dispose()
         self.durable.dispose()
+        if self.is_sqlite:
+            self.turns.close()
 
 
 def sqlite_engine(url: Any, synchronous: str, connections: int) -> Engine:
@@ -120,9 +135,14 @@ class Turns:
     def open(self) -> int:
         """A descriptor of this process's own: one that was inherited would share its parent's lock."""
         if self.process != os.getpid():
-            self.file = self.path.open("ab")
+            self.file = self.path.open("ab", buffering=0)
             self.process = os.getpid()
         return int(self.file.fileno())
+
+    def close(self) -> None:
+        if self.file and self.process == os.getpid():
+            self.file.close()
+        self.process = 0
 
 
 @contextmanager

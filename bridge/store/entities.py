@@ -29,10 +29,12 @@ DUE = (
     .order_by(entities.c.due_at)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
+    # As a subquery PostgreSQL may run it more than once, and lease more than was asked for.
+    .cte("due")
 )
 CLAIM = (
     update(entities)
-    .where(tuple_(entities.c.entity, entities.c.entity_id).in_(DUE))
+    .where(tuple_(entities.c.entity, entities.c.entity_id).in_(select(DUE)))
     .values(lease=bindparam("new_lease"), leased_until=bindparam("until"))
     .returning(entities.c.entity, entities.c.entity_id, entities.c.tries)
 )
@@ -109,7 +111,7 @@ class Entities:
     def claim(self, lease: str, limit: int, now: int, until: int) -> list[Claim]:
         """Lease up to `limit` due entities, the longest waiting first: nobody else gets them before `until`."""
         given = {"now": now, "most": limit, "new_lease": lease, "until": until}
-        with self.database.write() as connection:
+        with self.database.write_one() as connection:
             rows = connection.execute(CLAIM, given)
             return [Claim(row.entity, row.entity_id, lease, until, row.tries) for row in rows]
 
@@ -152,7 +154,7 @@ class Entities:
 
     def release(self, claim: Claim) -> None:
         """Give back what was claimed and not begun."""
-        with self.database.write() as connection:
+        with self.database.write_one() as connection:
             connection.execute(RELEASE, key_of(claim.entity, claim.entity_id) | {"lease_": claim.lease})
 
     def fields_of(self, entity: str, entity_id: str) -> dict[str, Field]:

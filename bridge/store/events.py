@@ -61,7 +61,7 @@ class Events:
             }
             for event in received
         ]
-        with self.database.write(durable=True) as connection:
+        with self.database.write_one(durable=True) as connection:
             return len(connection.execute(self.insert, rows).all())
 
     def translate(self, translate: Callable[[StoredEvent], Translated], limit: int, now: int) -> int:

@@ -36,10 +36,11 @@ DUE = (
     .order_by(references.c.due_at)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
+    .cte("due")
 )
 CLAIM = (
     update(references)
-    .where(tuple_(*KEY).in_(DUE))
+    .where(tuple_(*KEY).in_(select(DUE)))
     .values(lease=bindparam("new_lease"), leased_until=bindparam("until"))
     .returning(*KEY, references.c.tries)
 )
@@ -106,7 +107,7 @@ class References:
 
     def claim(self, lease: str, limit: int, now: int, until: int) -> list[Question]:
         given = {"now": now, "most": limit, "new_lease": lease, "until": until}
-        with self.database.write() as connection:
+        with self.database.write_one() as connection:
             rows = connection.execute(CLAIM, given)
             return [Question(row.entity, Reference(row.kind, row.value), lease, row.tries) for row in rows]
 
@@ -137,7 +138,7 @@ class References:
 
     def release(self, question: Question) -> None:
         """Give back what was claimed and not begun."""
-        with self.database.write() as connection:
+        with self.database.write_one() as connection:
             connection.execute(GIVE_BACK, key_of(question))
 
 

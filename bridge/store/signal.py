@@ -69,6 +69,11 @@ class SqliteSignal(Signal):
     def connection(self) -> sqlite3.Connection:
         return sqlite3.connect(self.path, check_same_thread=False)
 
+    def close(self) -> None:
+        super().close()
+        if "connection" in self.__dict__:
+            self.connection.close()
+
 
 class PostgresSignal(Signal):
     """Other processes are told with NOTIFY, outside of the transaction that stores, so that nobody waits for it."""

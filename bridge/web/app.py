@@ -19,7 +19,8 @@ def create_app(bridge: Bridge | None = None) -> Flask:
     """The application around `bridge`; without one, around what the environment says, delivering if it says so."""
     bridge = bridge or running_bridge()
     app = Flask("bridge", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = bridge.settings.max_body_bytes
+    # One more than is accepted: a body that comes in chunks is cut here, and must still be seen to be too large.
+    app.config["MAX_CONTENT_LENGTH"] = bridge.settings.max_body_bytes + 1
     app.extensions["bridge"] = bridge
     app.before_request(identify)
     app.after_request(finish)

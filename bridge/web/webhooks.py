@@ -2,7 +2,7 @@
 
 import structlog
 from flask import Blueprint, Response, current_app, g, request
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import NotFound, RequestEntityTooLarge
 
 from bridge.bootstrap import Bridge, now
 from bridge.errors import NotVerifiedError
@@ -36,11 +36,14 @@ def receive(name: str) -> Response:
 
 def current_request(bridge: Bridge) -> Request:
     """The bytes as they came. Raises RequestEntityTooLarge."""
+    body = request.get_data(cache=False)
+    if len(body) > bridge.settings.max_body_bytes:
+        raise RequestEntityTooLarge
     return Request(
         method=request.method,
         target=raw_target(),
         headers={name.lower(): value for name, value in request.headers.items()},
-        body=request.get_data(cache=False),
+        body=body,
         public_urls=bridge.settings.public_urls,
     )
 

@@ -1,0 +1,140 @@
+"""Commands that need no database."""
+
+import json
+import subprocess
+
+import pytest
+
+from bridge import settings
+from bridge.cli import commands
+from bridge.errors import OperatorError
+from bridge.senders import SENDERS
+from tests.support.making import ENTITY_ID
+from tests.support.processes import ours
+from tests.support.stripe_events import customer_updated, signed
+
+
+@pytest.mark.parametrize("name", sorted(commands.commands))
+def test_every_command_explains_itself(run, name):
+    result = run(name, "--help")
+    assert result.exit_code == 0
+    assert len(result.output.splitlines()) >= 5
+
+
+def test_check_passes_good_files_without_any_secret(run):
+    result = run("check", STRIPE_WEBHOOK_SECRET="")
+    assert result.exit_code == 0
+    assert "1 sources, 1 rules, 0 examples: no error" in result.output
+    assert "STRIPE_WEBHOOK_SECRET is not set" in result.output
+
+
+def test_check_names_the_place_of_everything_that_is_wrong(run):
+    path = run.folder / "stripe.yaml"
+    path.write_text(
+        path.read_text().replace("entity: customer", "entity: custmer").replace("tier: data", "tier: lowr(a) ~ data")
+    )
+    result = run("check")
+    assert result.exit_code == 1
+    assert f"{path}:7:13: 'custmer' is not known: did you mean 'customer'?" in result.output
+    assert f"{path}:10:" in result.output
+    assert "2 errors" in result.output
+
+
+def test_check_runs_examples(run):
+    path = run.folder / "stripe.yaml"
+    example = {"name": "gold", "event": customer_updated(tier="gold"), "expect": [{"set": {"tier": "silver"}}]}
+    path.write_text(path.read_text() + f"examples:\n  - {json.dumps(example)}\n")
+    result = run("check")
+    assert result.exit_code == 1
+    assert "set tier: 'silver' is expected, 'gold' was made" in result.output
+
+
+def test_try_shows_what_would_be_written(run, put):
+    result = run("try", "stripe", put("event.json", json.dumps(customer_updated(tier="gold"))))
+    assert result.exit_code == 0
+    assert f"customer: customer {ENTITY_ID}" in result.output
+    assert "set    tier = gold" in result.output
+
+
+def test_try_says_which_rule_fails_and_why(run, put):
+    result = run("try", "stripe", put("event.json", json.dumps(customer_updated(metronome_id="x"))))
+    assert result.exit_code == 1
+    assert "rule 'customer': id: data.object.metadata.metronome_id is no UUID" in result.output
+
+
+def test_try_takes_a_whole_request(run, put):
+    given = signed(customer_updated(tier="gold"))
+    head = "POST /webhooks/stripe HTTP/1.1\r\nHost: x\r\nStripe-Signature: " + given["headers"]["Stripe-Signature"]
+    result = run("try", "stripe", put("event.http", head.encode() + b"\r\n\r\n" + given["data"]))
+    assert result.exit_code == 0
+    assert "tier = gold" in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [("event.json", "{", "not JSON"), ("event.json", "[]", "an object was expected"), ("event.http", "x", "no HTTP")],
+)
+def test_try_explains_a_file_that_is_no_event(run, put, name, content, words):
+    result = run("try", "stripe", put(name, content))
+    assert words in str(result.exception)
+
+
+def test_an_unknown_source_is_answered_with_those_there_are(run, put):
+    result = run("try", "strip", put("event.json", "{}"))
+    assert isinstance(result.exception, OperatorError)
+    assert "did you mean 'stripe'" in str(result.exception)
+
+
+def test_config_shows_every_setting_and_no_secret(run):
+    secret = "hunter2-hunter2"
+    environ = {
+        "METRONOME_API_TOKEN": secret,
+        "DATABASE_URL": f"postgresql://u:{secret}@h/d",
+        "PORT": "9090",
+        "COLUMNS": "300",
+    }
+    result = run("config", **environ)
+    assert result.exit_code == 0
+    assert secret not in result.output
+    assert "postgresql+psycopg://u:***@h/d" in result.output
+    assert "9090" in result.output
+    assert all(setting.name in result.output for setting in settings.SETTINGS)
+
+
+def test_senders_are_listed_and_shown_with_their_options(run):
+    result = run("senders", COLUMNS="200")
+    assert all(name in result.output for name in SENDERS)
+    result = run("senders", "hmac", COLUMNS="200")
+    assert "timestamp_header" in result.output
+    assert "Required" in result.output
+
+
+def test_send_needs_the_secret(run, put):
+    result = run("send", "stripe", put("event.json", "{}"), STRIPE_WEBHOOK_SECRET="")
+    assert isinstance(result.exception, OperatorError)
+    assert "STRIPE_WEBHOOK_SECRET is not set" in str(result.exception)
+
+
+def test_send_says_when_nobody_answers(run, put):
+    result = run("send", "stripe", put("event.json", "{}"), "--to", "http://127.0.0.1:9")
+    assert "does not answer" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "code", "words"),
+    [
+        (["--nonsense"], {}, 2, "No such option"),
+        (["config"], {"PORT": "http"}, 3, "PORT: a whole number from 1 to 65535 is expected"),
+        (["config"], {"PORT": "x", "BRIDGE_DELIVERY": "maybe"}, 3, "BRIDGE_DELIVERY: on or off is expected"),
+        (["serve"], {"BRIDGE_MAPPINGS": "/nowhere"}, 3, "set BRIDGE_MAPPINGS"),
+        (["events", "list"], {"DATABASE_URL": "sqlite:////tmp/there-is-no-such-folder/x.db"}, 4, "does not work"),
+        (["check"], {"BRIDGE_MAPPINGS": "/nowhere"}, 1, "No such file or directory"),
+    ],
+)
+def test_exit_codes_say_who_must_act(tmp_path, arguments, environ, code, words):
+    result = subprocess.run(
+        ours(*arguments), env={"PATH": "", **environ}, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == code
+    assert words in result.stdout + result.stderr
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,99 @@
+"""Commands that look into the store, on both databases."""
+
+import json
+
+import pytest
+
+from bridge.errors import BridgeError, StoreError
+from bridge.model import EventState
+from bridge.store.events import Translated
+from tests.support.making import NOW, asking, by_payload, event
+
+
+@pytest.fixture
+def on_store(run, store, database_url):
+    """Runs a command on the store."""
+
+    def invoke(*arguments, **given):
+        return run(*arguments, DATABASE_URL=database_url, COLUMNS="200", **given)
+
+    return invoke
+
+
+@pytest.fixture
+def filled(store):
+    store.events.add("stripe", [asking("evt_1", {"tier": "gold"})], {}, NOW)
+    store.events.translate(by_payload, 10, NOW)
+    store.events.add("hubspot", [event("h1", problem="objectId is null")], {}, NOW)
+    store.events.add("hubspot", [event("h2")], {}, NOW)
+    store.events.translate(lambda _: Translated(EventState.IGNORED, "no rule applies", "d"), 10, NOW)
+    return store
+
+
+def test_events_are_listed_the_newest_first(on_store, filled):
+    result = on_store("events", "list")
+    assert result.exit_code == 0
+    assert [result.output.index(name) for name in ("h2", "h1", "evt_1")] == sorted(
+        result.output.index(name) for name in ("h2", "h1", "evt_1")
+    )
+
+
+def test_events_can_be_picked_and_read_by_programs(on_store, filled):
+    result = on_store("events", "list", "--source", "hubspot", "--state", "failed", "--json")
+    (line,) = result.output.splitlines()
+    found = json.loads(line)
+    assert (found["event_id"], found["state"], found["reason"]) == ("h1", "failed", "objectId is null")
+    assert "payload" not in found
+
+
+def test_an_event_is_shown_with_its_changes_and_its_payload_only_if_asked_for(on_store, filled):
+    number = filled.events.numbers(source="stripe")[0]
+    result = on_store("events", "show", number)
+    assert "set tier = gold" in result.output
+    assert '"customer"' not in result.output
+    assert '"customer"' in on_store("events", "show", number, "--payload").output
+
+
+def test_an_event_that_is_not_there_is_an_error(on_store, filled):
+    assert isinstance(on_store("events", "show", 999).exception, BridgeError)
+
+
+def test_replay_by_filter_asks_first(on_store, filled):
+    result = on_store("replay", "--source", "hubspot", answer="n\n")
+    assert result.exit_code == 1
+    assert "replay 2 events?" in result.output
+    assert filled.events.numbers(state=EventState.RECEIVED) == []
+
+
+def test_replay_puts_events_back_to_be_translated(on_store, filled):
+    result = on_store("replay", "--source", "hubspot", "--yes")
+    assert result.exit_code == 0
+    assert "2 of 2 events will be translated again" in result.output
+    assert len(filled.events.numbers(state=EventState.RECEIVED)) == 2
+
+
+def test_replay_of_one_needs_no_confirmation(on_store, filled):
+    number = filled.events.numbers(source="stripe")[0]
+    assert on_store("replay", number).exit_code == 0
+    assert filled.events.numbers(state=EventState.RECEIVED) == [number]
+
+
+@pytest.mark.parametrize("arguments", [[], ["1", "--source", "stripe"]])
+def test_replay_wants_to_know_which(on_store, filled, arguments):
+    assert on_store("replay", *arguments).exit_code == 2
+
+
+def test_replay_of_nothing_is_an_error(on_store, filled):
+    assert isinstance(on_store("replay", "--source", "nobody").exception, BridgeError)
+
+
+def test_upgrade_says_which_version_it_made(run, tmp_path):
+    url = f"sqlite:///{tmp_path}/new.db"
+    assert "(before: none)" in run("upgrade", DATABASE_URL=url).output
+    assert "(before" not in run("upgrade", DATABASE_URL=url).output
+
+
+def test_commands_refuse_a_database_without_tables(run, tmp_path):
+    result = run("events", "list", DATABASE_URL=f"sqlite:///{tmp_path}/new.db")
+    assert isinstance(result.exception, StoreError)
+    assert "metronome-bridge upgrade" in str(result.exception)

@@ -1,0 +1,72 @@
+import pytest
+
+from bridge.metronome.directory import Directory
+from bridge.pipeline.deliver import Deliverer
+from bridge.pipeline.resolve import Resolver
+from bridge.times import DAY, SECOND
+from tests.support.clock import Clock
+from tests.support.making import by_payload
+from tests.support.metronome import FakeMetronome
+
+LEASE = 30 * SECOND
+
+
+class Pipeline:
+    """Every step of the pipeline on one store, one at a time."""
+
+    def __init__(self, store, **given):
+        self.store = store
+        self.clock = Clock()
+        self.metronome = FakeMetronome()
+        self.logged = []
+        common = {"clock": self.clock, "jitter": lambda: 1.0, "park_for": 7 * DAY}
+        self.deliverer = Deliverer(
+            store.entities,
+            store.gate,
+            self.metronome,
+            call_budget=13 * SECOND,
+            resend_unchanged=given.get("resend_unchanged", False),
+            log=lambda claim, attempt: self.logged.append((claim, attempt)),
+            **common,
+        )
+        self.resolver = Resolver(store.references, store.gate, Directory(self.metronome), **common)
+
+    def receive(self, *events, translate=by_payload):
+        self.store.events.add("stripe", events, {}, self.clock())
+        while self.store.events.translate(translate, 100, self.clock()):
+            pass
+
+    def claim(self, lease="ours"):
+        return self.store.entities.claim(lease, 10, self.clock(), self.clock() + LEASE)
+
+    def deliver(self):
+        """Deliver whatever is due. How many entities were."""
+        claims = self.claim()
+        for claim in claims:
+            self.deliverer.deliver(claim)
+        return len(claims)
+
+    def resolve(self):
+        questions = self.store.references.claim("ours", 10, self.clock(), self.clock() + LEASE)
+        for question in questions:
+            self.resolver.resolve(question)
+        return len(questions)
+
+    def states(self, event_id="evt_1"):
+        """State and reason of the changes of an event, by its own id."""
+        number = next(found.id for found in self.store.events.find(limit=10_000) if found.event_id == event_id)
+        return [(change.state, change.reason) for change in self.store.changes.of_event(number)]
+
+    def state(self, event_id="evt_1"):
+        ((state, _),) = self.states(event_id)
+        return state
+
+
+@pytest.fixture
+def pipeline(store):
+    return Pipeline(store)
+
+
+@pytest.fixture
+def make_pipeline(store):
+    return lambda **given: Pipeline(store, **given)

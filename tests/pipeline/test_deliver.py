@@ -1,0 +1,222 @@
+import pytest
+
+from bridge.model import ChangeState, Outcome, Verdict
+from bridge.times import DAY, SECOND
+from tests.pipeline.conftest import LEASE
+from tests.support.making import ENTITY_ID, NOW, OTHER_ID, asking
+from tests.support.metronome import OK, answers
+
+BAD = Outcome(Verdict.REFUSED, 400, "no such key")
+DOWN = Outcome(Verdict.UNAVAILABLE, 503, "try later")
+GONE = Outcome(Verdict.UNKNOWN, 404, "no such customer")
+
+
+def refusing(*bad):
+    """Refuses every write that holds one of these values."""
+    return lambda _call, _id, values: BAD if set(bad) & set(values.values()) else OK
+
+
+def test_pending_changes_of_an_entity_become_one_call(pipeline):
+    pipeline.receive(*[asking(f"evt_{n}", {"tier": str(n), f"key_{n}": "x"}, NOW + n) for n in range(10)])
+    assert pipeline.deliver() == 1
+    assert len(pipeline.metronome.calls) == 1
+    assert pipeline.metronome.held[ENTITY_ID] == {"tier": "9", **{f"key_{n}": "x" for n in range(10)}}
+    assert {pipeline.state(f"evt_{n}") for n in range(10)} == {ChangeState.DELIVERED}
+    assert pipeline.deliver() == 0
+
+
+def test_values_are_set_and_removed_in_two_calls(pipeline):
+    pipeline.receive(asking("evt_1", {"tier": "gold", "coupon": None}))
+    pipeline.deliver()
+    assert pipeline.metronome.calls == [
+        ("set", ENTITY_ID, {"tier": "gold"}),
+        ("delete", ENTITY_ID, {"coupon": None}),
+    ]
+
+
+def test_an_older_event_that_comes_late_changes_nothing(pipeline):
+    pipeline.receive(asking("evt_new", {"tier": "new"}, NOW + 1))
+    pipeline.deliver()
+    pipeline.receive(asking("evt_old", {"tier": "old"}, NOW))
+    pipeline.deliver()
+    assert pipeline.metronome.held[ENTITY_ID] == {"tier": "new"}
+    assert len(pipeline.metronome.calls) == 1
+    assert pipeline.state("evt_old") == ChangeState.SUPERSEDED
+
+
+def test_an_unchanged_value_makes_no_call(pipeline):
+    pipeline.receive(asking("evt_1", {"tier": "gold"}))
+    pipeline.deliver()
+    pipeline.receive(asking("evt_2", {"tier": "gold"}, NOW + 1))
+    pipeline.deliver()
+    assert len(pipeline.metronome.calls) == 1
+    assert pipeline.state("evt_2") == ChangeState.DELIVERED
+    assert pipeline.store.entities.fields_of("customer", ENTITY_ID)["tier"].stamp.occurred_at == NOW + 1
+
+
+def test_an_unchanged_value_is_sent_again_if_the_setting_says_so(make_pipeline):
+    pipeline = make_pipeline(resend_unchanged=True)
+    for number in (1, 2):
+        pipeline.receive(asking(f"evt_{number}", {"tier": "gold"}, NOW + number))
+        pipeline.deliver()
+    assert len(pipeline.metronome.calls) == 2
+
+
+def test_a_failure_is_tried_again_after_a_growing_while(pipeline):
+    pipeline.metronome.judge = answers(DOWN, DOWN, DOWN)
+    pipeline.receive(asking("evt_1", {"tier": "gold"}))
+    for wait in (1, 2, 4):
+        assert pipeline.deliver() == 1
+        pipeline.clock.advance(wait * SECOND - 1)
+        assert pipeline.deliver() == 0
+        pipeline.clock.advance(1)
+    assert pipeline.state() == ChangeState.PENDING
+    assert pipeline.deliver() == 1
+    assert pipeline.state() == ChangeState.DELIVERED
+    assert [attempt.outcome.status for attempt in pipeline.store.entities.attempts_of("customer", ENTITY_ID)] == [
+        200,
+        503,
+        503,
+        503,
+    ]
+
+
+def test_a_success_forgets_earlier_failures(pipeline):
+    pipeline.metronome.judge = answers(DOWN, DOWN, OK, DOWN)
+    pipeline.receive(asking("evt_1", {"tier": "gold"}))
+    pipeline.deliver()
+    pipeline.clock.advance(SECOND)
+    pipeline.deliver()
+    pipeline.clock.advance(2 * SECOND)
+    pipeline.deliver()
+    pipeline.receive(asking("evt_2", {"tier": "silver"}, NOW + 1))
+    pipeline.deliver()
+    assert pipeline.store.glance(NOW).entity_due == pipeline.clock() + SECOND
+
+
+def test_a_limit_closes_the_gate_for_everybody_and_counts_no_try(pipeline):
+    pipeline.metronome.judge = answers(Outcome(Verdict.LIMITED, 429, "slow down", 7 * SECOND))
+    pipeline.receive(asking("evt_1", {"tier": "gold"}))
+    pipeline.deliver()
+    gate = pipeline.store.gate.state()
+    assert (gate.closed_until, gate.reason) == (NOW + 7 * SECOND, "Metronome answered 429: slow down")
+    pipeline.clock.advance(7 * SECOND)
+    (claim,) = pipeline.claim()
+    assert claim.tries == 0
+
+
+def test_a_refused_token_blames_no_event(pipeline):
+    pipeline.metronome.judge = answers(Outcome(Verdict.UNAUTHORIZED, 401, "bad token"))
+    pipeline.receive(asking("evt_1", {"tier": "gold"}))
+    pipeline.deliver()
+    assert pipeline.state() == ChangeState.PENDING
+    assert "the token is refused" in pipeline.store.gate.state().reason
+    pipeline.clock.advance(30 * SECOND)
+    pipeline.deliver()
+    assert pipeline.metronome.held[ENTITY_ID] == {"tier": "gold"}
+
+
+def test_a_refused_change_keeps_metronomes_words_and_leaves_the_queue(pipeline):
+    pipeline.metronome.judge = refusing("bad")
+    pipeline.receive(asking("evt_1", {"tier": "bad"}))
+    pipeline.deliver()
+    assert pipeline.states() == [(ChangeState.REFUSED, "Metronome answered 400: no such key")]
+    assert pipeline.store.glance(NOW).next_due() is None
+
+
+@pytest.mark.parametrize("bad", [{0}, {4}, {9}, {2, 3}, {0, 5, 9}, set(range(10))])
+def test_bad_changes_are_refused_and_the_others_arrive(pipeline, bad):
+    pipeline.metronome.judge = refusing("bad")
+    values = [{f"key_{n}": "bad" if n in bad else "good"} for n in range(10)]
+    pipeline.receive(*[asking(f"evt_{n}", asked, NOW + n) for n, asked in enumerate(values)])
+    pipeline.deliver()
+    assert pipeline.metronome.held.get(ENTITY_ID, {}) == {f"key_{n}": "good" for n in range(10) if n not in bad}
+    assert {n for n in range(10) if pipeline.state(f"evt_{n}") == ChangeState.REFUSED} == bad
+    assert pipeline.store.glance(NOW).next_due() is None
+
+
+def test_when_the_newest_value_is_refused_the_newest_good_one_stands(pipeline):
+    pipeline.metronome.judge = refusing("bad")
+    pipeline.receive(*[asking(f"evt_{n}", {"tier": tier}, NOW + n) for n, tier in enumerate(["a", "b", "c", "bad"])])
+    pipeline.deliver()
+    assert pipeline.metronome.held[ENTITY_ID] == {"tier": "c"}
+    assert pipeline.state("evt_3") == ChangeState.REFUSED
+    assert pipeline.state("evt_0") == ChangeState.SUPERSEDED
+
+
+def test_what_was_settled_before_an_outage_in_the_middle_stays_settled(pipeline):
+    pipeline.metronome.judge = answers(BAD, OK, DOWN)
+    pipeline.receive(*[asking(f"evt_{n}", {f"key_{n}": "x"}, NOW + n) for n in range(2)])
+    pipeline.deliver()
+    assert (pipeline.state("evt_1"), pipeline.state("evt_0")) == (ChangeState.DELIVERED, ChangeState.PENDING)
+    pipeline.clock.advance(SECOND)
+    pipeline.deliver()
+    assert pipeline.metronome.calls[-1] == ("set", ENTITY_ID, {"key_0": "x"})
+    assert pipeline.state("evt_0") == ChangeState.DELIVERED
+
+
+def test_a_removal_that_fails_after_the_values_were_set_is_made_up_for(pipeline):
+    pipeline.metronome.judge = answers(OK, DOWN)
+    pipeline.receive(asking("evt_1", {"tier": "gold", "coupon": None}))
+    pipeline.deliver()
+    assert pipeline.state() == ChangeState.PENDING
+    pipeline.clock.advance(SECOND)
+    pipeline.deliver()
+    assert [call for call, _, _ in pipeline.metronome.calls] == ["set", "delete", "delete"]
+    assert pipeline.state() == ChangeState.DELIVERED
+
+
+def test_an_entity_that_does_not_exist_yet_is_waited_for(pipeline):
+    pipeline.metronome.judge = answers(GONE)
+    pipeline.receive(asking("evt_1", {"tier": "gold"}))
+    pipeline.deliver()
+    assert pipeline.states() == [(ChangeState.PARKED, "Metronome answered 404: no such customer")]
+    pipeline.clock.advance(5 * SECOND)
+    pipeline.deliver()
+    assert pipeline.state() == ChangeState.DELIVERED
+
+
+def test_an_entity_that_never_exists_is_given_up_after_days(pipeline):
+    pipeline.metronome.judge = lambda *_: GONE
+    pipeline.receive(asking("evt_old", {"tier": "gold"}))
+    pipeline.clock.advance(7 * DAY + 1)
+    pipeline.receive(asking("evt_new", {"plan": "pro"}))
+    pipeline.deliver()
+    assert (pipeline.state("evt_old"), pipeline.state("evt_new")) == (ChangeState.REFUSED, ChangeState.PARKED)
+    pipeline.clock.advance(7 * DAY + 1)
+    pipeline.deliver()
+    assert pipeline.state("evt_new") == ChangeState.REFUSED
+    assert pipeline.store.glance(pipeline.clock()).next_due() is None
+
+
+def test_no_call_begins_that_might_outlast_the_lease(pipeline):
+    pipeline.receive(asking("evt_1", {"tier": "gold"}))
+    (claim,) = pipeline.claim()
+    pipeline.clock.advance(LEASE - 12 * SECOND)
+    pipeline.deliverer.deliver(claim)
+    assert pipeline.metronome.calls == []
+    (again,) = pipeline.claim("theirs")
+    assert again.tries == 0
+
+
+def test_a_worker_that_lost_its_lease_does_not_settle(pipeline):
+    """It was so slow that somebody else has taken over: only that one's account counts."""
+    pipeline.receive(asking("evt_1", {"tier": "gold"}))
+    (slow,) = pipeline.claim()
+
+    def overtaken(*_):
+        pipeline.clock.advance(LEASE)
+        pipeline.claim("theirs")
+        return OK
+
+    pipeline.metronome.judge = overtaken
+    pipeline.deliverer.deliver(slow)
+    assert pipeline.state() == ChangeState.PENDING
+    assert pipeline.store.entities.fields_of("customer", ENTITY_ID) == {}
+
+
+def test_every_call_is_logged_without_values(pipeline):
+    pipeline.receive(asking("evt_1", {"tier": "gold"}), asking("evt_2", {"plan": "pro"}, customer=OTHER_ID))
+    pipeline.deliver()
+    assert sorted(claim.entity_id for claim, _ in pipeline.logged) == sorted([ENTITY_ID, OTHER_ID])
+    assert "gold" not in repr(pipeline.logged)

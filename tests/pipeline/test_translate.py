@@ -1,0 +1,72 @@
+import pytest
+
+from bridge.mapping.compiler import compile_source
+from bridge.model import UNREADABLE, EventState, StoredEvent
+from bridge.pipeline.translate import translate
+from tests.support.making import ENTITY_ID, NOW
+
+MAPPING = f"""
+sender: stripe
+secrets: ["${{SECRET}}"]
+rules:
+  - name: tier
+    events: [customer.updated]
+    entity: customer
+    id: id
+    fields: {{tier: tier}}
+  - name: limit
+    events: [customer.updated]
+    entity: customer
+    id: "'{ENTITY_ID}'"
+    fields: {{limit: "divide(cents, `100`)"}}
+"""
+
+
+@pytest.fixture(scope="module")
+def sources():
+    source, problems = compile_source("stripe", "stripe.yaml", MAPPING, {"SECRET": "s"}.get)
+    assert problems == []
+    return {"stripe": source}
+
+
+def stored(payload, **given):
+    known = {"source": "stripe", "event_type": "customer.updated", **given}
+    return StoredEvent(id=1, event_id="evt_1", occurred_at=NOW, received_at=NOW, payload=payload, **known)
+
+
+def test_rules_make_changes_dated_by_the_event(sources):
+    made = translate(stored({"id": ENTITY_ID, "tier": "gold", "cents": 500}), sources)
+    assert made.state == EventState.TRANSLATED
+    assert made.digest == sources["stripe"].digest
+    assert [(dict(change.set), change.occurred_at) for change in made.changes] == [
+        ({"tier": "gold"}, NOW),
+        ({"limit": "5"}, NOW),
+    ]
+
+
+def test_a_failing_rule_names_itself_its_field_and_its_path_and_leaves_the_others_alone(sources):
+    made = translate(stored({"id": ENTITY_ID, "tier": {"secret": "x"}, "cents": 500}), sources)
+    assert made.state == EventState.FAILED
+    assert made.reason.startswith("rule 'tier': field tier: tier is an object")
+    assert [dict(change.set) for change in made.changes] == [{"limit": "5"}]
+
+
+def test_an_event_that_no_rule_wants_is_ignored(sources):
+    made = translate(stored({}, event_type="invoice.paid"), sources)
+    assert (made.state, made.reason, made.changes) == (EventState.IGNORED, "no rule applies", ())
+
+
+def test_an_event_whose_source_is_gone_fails_and_can_be_replayed(sources):
+    made = translate(stored({}, source="zendesk"), sources)
+    assert made.state == EventState.FAILED
+    assert "zendesk" in made.reason
+
+
+def test_what_could_not_be_read_stays_failed_when_it_is_replayed(sources):
+    made = translate(stored([1], event_type=UNREADABLE), sources)
+    assert (made.state, made.changes) == (EventState.FAILED, ())
+
+
+@pytest.mark.parametrize("payload", [None, [], "text", 5, {"id": []}, {"id": {}, "cents": "x"}])
+def test_no_payload_stops_the_others(sources, payload):
+    assert translate(stored(payload), sources).state == EventState.FAILED

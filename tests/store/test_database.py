@@ -1,0 +1,123 @@
+import sqlite3
+import threading
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from bridge.errors import SettingError, StoreError
+from bridge.store import open_store
+from bridge.store.gate import GateState
+from bridge.store.tables import metadata
+from bridge.times import HOUR
+from tests.support.making import NOW, event
+
+
+def test_the_migrations_make_exactly_the_tables_that_the_code_knows(store):
+    with store.database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_an_upgrade_of_an_upgraded_database_changes_nothing(store):
+    before, after = store.upgrade()
+    assert before == after
+    store.check()
+
+
+def test_an_empty_database_is_refused_with_the_remedy(tmp_path):
+    store = open_store(f"sqlite:///{tmp_path}/new.db", 2, HOUR)
+    with pytest.raises(StoreError, match="run `metronome-bridge upgrade`"):
+        store.check()
+    store.close()
+
+
+def test_replicas_may_upgrade_at_the_same_time(postgres, tmp_path):
+    name = "bridge_upgrade_together"
+    with psycopg.connect(f"{postgres}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    url = f"{postgres.replace('postgresql', 'postgresql+psycopg')}/{name}"
+    stores = [open_store(url, 2, HOUR) for _ in range(4)]
+    outcomes = []
+    threads = [threading.Thread(target=lambda one=one: outcomes.append(one.upgrade())) for one in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(before is None for before, _ in outcomes) == [False, False, False, True]
+    for store in stores:
+        store.close()
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_a_database_that_forgets_is_refused(url):
+    with pytest.raises(SettingError, match="SQLite needs a file"):
+        open_store(url, 2, HOUR)
+
+
+def test_an_unreachable_database_is_a_store_error():
+    store = open_store("postgresql+psycopg://nobody@127.0.0.1:9/none", 2, HOUR)
+    with pytest.raises(StoreError, match="does not work"):
+        store.events.add("stripe", [event()], {}, NOW)
+    store.close()
+
+
+def test_a_store_error_holds_no_password_and_no_payload():
+    store = open_store("postgresql+psycopg://nobody:hunter2@127.0.0.1:9/none", 2, HOUR)
+    with pytest.raises(StoreError) as caught:
+        store.events.add("stripe", [event(payload={"email": "ann@example.com"})], {}, NOW)
+    assert "hunter2" not in str(caught.value)
+    assert "ann@example.com" not in str(caught.value)
+    store.close()
+
+
+def test_a_locked_file_is_a_store_error_and_works_again_when_it_is_free(tmp_path, sqlite_template, monkeypatch):
+    path = tmp_path / "bridge.db"
+    path.write_bytes(sqlite_template.read_bytes())
+    monkeypatch.setattr("bridge.store.database.PATIENCE_SECONDS", 0.1)
+    store = open_store(f"sqlite:///{path}", 2, HOUR)
+    with sqlite3.connect(path, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="locked"):
+            store.events.add("stripe", [event()], {}, NOW)
+        other.execute("ROLLBACK")
+    other.close()
+    assert store.events.add("stripe", [event()], {}, NOW) == 1
+    store.close()
+
+
+def test_what_is_acknowledged_is_synced_to_disk(tmp_path, sqlite_template):
+    path = tmp_path / "bridge.db"
+    path.write_bytes(sqlite_template.read_bytes())
+    store = open_store(f"sqlite:///{path}", 2, HOUR)
+    with store.database.write(durable=True) as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+    store.close()
+
+
+def test_a_failed_transaction_leaves_no_trace_and_no_lock(store):
+    def break_off():
+        with store.database.write() as connection:
+            connection.exec_driver_sql("DELETE FROM gate")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        break_off()
+    assert store.gate.state() == GateState()
+    store.gate.close(NOW, "429")
+    assert store.gate.state() == GateState(NOW, "429", 1)
+
+
+def test_many_threads_write_without_losing_anything(store):
+    def add(number):
+        for step in range(10):
+            store.events.add("stripe", [event(f"evt_{number}_{step}")], {}, NOW)
+
+    threads = [threading.Thread(target=add, args=[number]) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(store.events.numbers()) == 120

@@ -1,0 +1,151 @@
+import threading
+
+import pytest
+
+from bridge.model import ChangeState, EventState, Reference
+from bridge.store.events import Translated
+from tests.support.making import ENTITY_ID, NOW, asking, by_payload, change, event, translated
+
+
+def ignore(_event):
+    return Translated(EventState.IGNORED, "no rule applies", "digest")
+
+
+def test_an_event_is_stored_as_it_came(store):
+    payload = {"text": "Söhne \x00 \U0001f600", "number": 12.5, "big": 2**63 - 1, "nothing": None, "list": [1, "2"]}
+    assert store.events.add("stripe", [event(payload=payload)], {"user-agent": "Stripe/1.0"}, NOW + 5) == 1
+    (found,) = store.events.find()
+    assert (found.source, found.event_id, found.event_type) == ("stripe", "evt_1", "customer.updated")
+    assert (found.occurred_at, found.received_at) == (NOW, NOW + 5)
+    assert found.payload == payload
+    assert found.headers == {"user-agent": "Stripe/1.0"}
+    assert (found.state, found.reason, found.digest) == (EventState.RECEIVED, None, None)
+
+
+def test_a_repeated_event_is_stored_once(store):
+    assert store.events.add("stripe", [event()], {}, NOW) == 1
+    assert store.events.add("stripe", [event(at=NOW + 9, payload={"other": 1})], {}, NOW + 9) == 0
+    assert store.events.add("stripe", [event(), event("evt_2"), event("evt_2")], {}, NOW) == 1
+    assert [found.event_id for found in store.events.find()] == ["evt_2", "evt_1"]
+    assert store.events.find()[1].occurred_at == NOW
+
+
+def test_the_same_id_of_another_source_is_another_event(store):
+    assert store.events.add("stripe", [event()], {}, NOW) == 1
+    assert store.events.add("stripe-test", [event()], {}, NOW) == 1
+
+
+def test_an_event_without_a_time_happened_when_it_was_received(store):
+    store.events.add("token", [event(at=None)], {}, NOW + 7)
+    assert store.events.find()[0].occurred_at == NOW + 7
+
+
+def test_a_later_receipt_has_a_higher_number_and_a_batch_keeps_its_order(store):
+    store.events.add("hubspot", [event(name) for name in "zya"], {}, NOW)
+    store.events.add("hubspot", [event("b")], {}, NOW - 100)
+    assert [found.event_id for found in store.events.find()] == ["b", "a", "y", "z"]
+
+
+def test_what_could_not_be_read_is_stored_as_failed_and_never_translated(store):
+    store.events.add("hubspot", [event(problem="objectId is null")], {}, NOW)
+    (found,) = store.events.find()
+    assert (found.state, found.reason) == (EventState.FAILED, "objectId is null")
+    assert store.events.translate(ignore, 10, NOW) == 0
+
+
+def test_events_are_translated_once_and_in_order(store):
+    store.events.add("stripe", [event(f"evt_{n}") for n in range(5)], {}, NOW)
+    seen = []
+
+    def record(found):
+        seen.append(found.event_id)
+        return ignore(found)
+
+    assert store.events.translate(record, 3, NOW) == 3
+    assert store.events.translate(record, 3, NOW) == 2
+    assert store.events.translate(record, 3, NOW) == 0
+    assert seen == [f"evt_{n}" for n in range(5)]
+    assert {(found.state, found.reason, found.digest) for found in store.events.find()} == {
+        (EventState.IGNORED, "no rule applies", "digest")
+    }
+
+
+def test_events_are_translated_once_by_many_workers(store):
+    store.events.add("stripe", [asking(f"evt_{n}", {"n": str(n)}) for n in range(60)], {}, NOW)
+    seen = []
+
+    def record(found):
+        seen.append(found.event_id)
+        return by_payload(found)
+
+    def work():
+        while store.events.translate(record, 7, NOW):
+            pass
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(seen) == sorted(f"evt_{n}" for n in range(60))
+    assert sum(len(store.changes.of_event(found.id)) for found in store.events.find(limit=100)) == 60
+
+
+def test_a_translation_that_breaks_leaves_the_events_as_they_were(store):
+    store.events.add("stripe", [event()], {}, NOW)
+
+    def fail(_event):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        store.events.translate(fail, 10, NOW)
+    assert store.events.find()[0].state == EventState.RECEIVED
+    assert store.events.translate(ignore, 10, NOW) == 1
+
+
+def test_translation_makes_the_entity_due(store):
+    store.events.add("stripe", [asking("evt_1", {"tier": "gold", "plan": None})], {}, NOW)
+    assert not store.glance(NOW).next_due()
+    store.events.translate(by_payload, 10, NOW)
+    assert store.glance(NOW).entity_due == NOW
+    (stored,) = store.changes.of_event(store.events.find()[0].id)
+    assert stored.state == ChangeState.PENDING
+    assert stored.values == {"tier": "gold", "plan": None}
+    assert (stored.entity, stored.entity_id, stored.rule) == ("customer", ENTITY_ID, "customer")
+
+
+def test_events_can_be_found_by_source_state_and_page(store):
+    store.events.add("stripe", [event(f"s{n}") for n in range(3)], {}, NOW)
+    store.events.translate(ignore, 2, NOW)
+    store.events.add("hubspot", [event("h1")], {}, NOW)
+    find = store.events.find
+    assert [found.event_id for found in find(source="stripe")] == ["s2", "s1", "s0"]
+    assert [found.event_id for found in find(state=EventState.IGNORED)] == ["s1", "s0"]
+    assert [found.event_id for found in find(source="stripe", state=EventState.RECEIVED)] == ["s2"]
+    assert [found.event_id for found in find(limit=2)] == ["h1", "s2"]
+    assert [found.event_id for found in find(before=find(limit=2)[-1].id)] == ["s1", "s0"]
+    assert store.events.counts() == {EventState.RECEIVED: 2, EventState.IGNORED: 2}
+    assert store.events.get(10**9) is None
+
+
+def test_a_replay_translates_again_and_takes_the_place_of_what_was_open(store):
+    store.events.add("stripe", [event()], {}, NOW)
+    (number,) = store.events.numbers(source="stripe")
+    store.events.translate(lambda _: translated(change({"tier": "12"})), 10, NOW)
+    assert store.events.replay([number, 10**9]) == 1
+    assert store.events.get(number).state == EventState.RECEIVED
+    store.events.translate(lambda _: translated(change({"tier": "0.12"})), 10, NOW)
+    before, after = store.changes.of_event(number)
+    assert (before.state, before.reason) == (ChangeState.DROPPED, "replayed")
+    assert (after.state, after.values) == (ChangeState.PENDING, {"tier": "0.12"})
+    assert after.stamp > before.stamp
+
+
+def test_changes_with_an_unknown_reference_are_parked(store):
+    asked = change({"tier": "gold"}, reference=Reference("ingest_alias", "cus_1"))
+    store.events.add("stripe", [event()], {}, NOW)
+    store.events.translate(lambda _: translated(asked), 10, NOW)
+    (stored,) = store.changes.of_event(store.events.find()[0].id)
+    assert (stored.state, stored.entity_id) == (ChangeState.PARKED, None)
+    assert store.glance(NOW).entity_due is None
+    assert store.glance(NOW).reference_due == NOW

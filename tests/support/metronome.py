@@ -1,0 +1,54 @@
+"""A Metronome for tests that need none over HTTP: it holds values, and does as it is told."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from bridge.model import Outcome, Verdict
+
+OK = Outcome(Verdict.ACCEPTED, 200)
+Judge = Callable[[str, str, Mapping[str, str | None]], Outcome]
+
+
+class FakeMetronome:
+    """Applies what `judge` accepts. Values are at `held[entity_id]`, calls in `calls`."""
+
+    def __init__(self, judge: Judge = lambda *_: OK) -> None:
+        self.judge = judge
+        self.held: dict[str, dict[str, str]] = {}
+        self.calls: list[tuple[str, str, dict[str, str | None]]] = []
+        self.aliases: dict[str, list[str]] = {}
+        self.lookups = 0
+        self.lock = threading.Lock()
+
+    def set_values(self, entity: str, entity_id: str, values: Mapping[str, str]) -> Outcome:
+        return self.make("set", entity_id, dict(values))
+
+    def delete_values(self, entity: str, entity_id: str, keys: Sequence[str]) -> Outcome:
+        return self.make("delete", entity_id, dict.fromkeys(keys))
+
+    def make(self, call: str, entity_id: str, values: dict[str, str | None]) -> Outcome:
+        with self.lock:
+            self.calls.append((call, entity_id, values))
+            outcome = self.judge(call, entity_id, values)
+            if outcome.verdict is Verdict.ACCEPTED:
+                held = self.held.setdefault(entity_id, {})
+                for key, value in values.items():
+                    held.pop(key, None)
+                    if value is not None:
+                        held[key] = value
+            return outcome
+
+    def customers(self, query: Mapping[str, str]) -> tuple[Outcome, Mapping[str, Any]]:
+        with self.lock:
+            self.lookups += 1
+            outcome = self.judge("customers", "", dict(query))
+            alias = query.get("ingest_alias", "")
+            found = [{"id": one, "ingest_aliases": [alias]} for one in self.aliases.get(alias, [])]
+            return outcome, {"data": found, "next_page": None}
+
+
+def answers(*outcomes: Outcome) -> Judge:
+    """One after the other; then everything is accepted."""
+    left = list(outcomes)
+    return lambda *_: left.pop(0) if left else OK

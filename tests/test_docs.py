@@ -1,0 +1,58 @@
+"""What the docs say is true: their tables are made of the code, their mapping files lint, their commands exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bridge.cli import commands
+from bridge.mapping import examples
+from bridge.mapping.compiler import compile_source
+from bridge.senders import SENDERS
+from tests.support.making import NOW
+from tests.support.tables import TABLES, filled
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+BLOCKS = [
+    (page, match.start(), match[1])
+    for page in PAGES
+    for match in re.finditer(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL)
+]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_are_up_to_date(name):
+    assert (ROOT / "docs" / name).read_text() == filled(name), "run `make docs`"
+
+
+@pytest.mark.parametrize(("page", "start", "text"), BLOCKS, ids=lambda value: str(value)[-40:] if value else "")
+def test_every_mapping_file_in_the_docs_works(page, start, text):
+    line = page.read_text()[:start].count("\n") + 1
+    source, problems = compile_source("doc", f"{page.name}:{line}", text, lambda _: None)
+    assert [str(problem) for problem in problems if problem.level == "error"] == []
+    assert list(examples.run(source, NOW)) == []
+
+
+def test_every_command_is_documented():
+    text = (ROOT / "docs" / "cli.md").read_text()
+    assert [name for name in commands.commands if f"`{name}" not in text] == []
+
+
+@pytest.mark.parametrize("name", SENDERS)
+def test_every_sender_has_a_page_and_is_listed(name):
+    assert (ROOT / "docs" / "senders" / f"{name}.md").exists()
+    assert f"[{name}]({name}.md)" in (ROOT / "docs" / "senders" / "README.md").read_text()
+
+
+def test_the_readme_links_to_every_page():
+    readme = (ROOT / "README.md").read_text()
+    missing = [page.name for page in ROOT.glob("docs/*.md") if f"docs/{page.name}" not in readme]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"

@@ -1,0 +1,47 @@
+from bridge.bootstrap import now
+from bridge.errors import StoreError
+from bridge.times import HOUR
+
+
+def test_a_live_process_says_so_even_if_its_store_is_away(client):
+    client.bridge.close()
+    assert client.get("/healthz").get_json() == {"status": "ok"}
+
+
+def test_a_bridge_that_can_take_webhooks_is_ready(client):
+    response = client.get("/readyz")
+    assert response.status_code == 200
+    body = response.get_json()
+    assert (body["status"], body["store"], body["gate"]) == ("ready", "ok", {"state": "open"})
+    assert body["mappings"]["stripe"]["state"] == "open"
+    assert body["mappings"]["stripe"]["digest"] == client.bridge.mappings.sources["stripe"].digest
+
+
+def test_a_bridge_whose_store_is_away_is_not_ready(client, monkeypatch):
+    def fail(_database):
+        raise StoreError("password=hunter2")
+
+    monkeypatch.setattr("bridge.store.check", fail)
+    response = client.get("/readyz")
+    assert (response.status_code, response.get_json()["status"]) == (503, "not ready")
+    assert "hunter2" not in response.text
+
+
+def test_a_closed_gate_is_shown_and_does_not_stop_webhooks(client):
+    client.bridge.store.gate.close(now() + HOUR, "the token is refused: Metronome answered 401")
+    response = client.get("/readyz")
+    assert response.status_code == 200
+    gate = response.get_json()["gate"]
+    assert (gate["state"], gate["reason"]) == ("closed", "the token is refused: Metronome answered 401")
+
+
+def test_a_source_without_its_secret_is_shown_as_closed(make_client):
+    body = make_client(STRIPE_WEBHOOK_SECRET="").get("/readyz").get_json()
+    assert body["mappings"]["stripe"]["state"] == "closed"
+    assert body["mappings"]["stripe"]["unset"] == ["STRIPE_WEBHOOK_SECRET"]
+
+
+def test_unknown_paths_have_the_one_error_shape(client):
+    response = client.get("/nowhere")
+    assert response.status_code == 404
+    assert response.get_json()["error"]["code"] == "not_found"
