@@ -7,6 +7,9 @@ import orjson
 
 from bridge.errors import NotThisShapeError
 
+#: orjson reads 1,024 levels, but writes no more than these.
+MAX_DEPTH: Final = 254
+
 type_names: Final[Mapping[type, str]] = {
     dict: "an object",
     list: "a list",
@@ -39,15 +42,26 @@ def describe(value: object) -> str:
 def parse(body: bytes) -> Any:
     """The JSON in `body`.
 
-    Refuses NaN, Infinity, a byte order mark, lone surrogates and more than 1,024 levels, as orjson does. Of a key
-    that is given twice, the last value counts. Raises NotThisShapeError, which names the place but holds no content.
+    Refuses NaN, Infinity, a byte order mark, lone surrogates and what is too deep to be written again. Of a key that
+    is given twice, the last value counts. Raises NotThisShapeError, which names the place but holds no content.
     """
     try:
-        return orjson.loads(body)
+        value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise NotThisShapeError(
             f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
         ) from None
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and not is_writable(value):
+        raise NotThisShapeError(f"the body is nested more than {MAX_DEPTH} levels deep")
+    return value
+
+
+def is_writable(value: Any) -> bool:
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        return False
+    return True
 
 
 def parse_object(body: bytes) -> dict[str, Any]:

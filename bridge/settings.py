@@ -66,6 +66,12 @@ def text(value: str) -> str:
     return value
 
 
+def token(value: str) -> str:
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError("a token without spaces and line breaks is expected")
+    return value
+
+
 def url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
@@ -128,7 +134,7 @@ SETTINGS = (
     Setting(
         "METRONOME_API_TOKEN",
         "metronome_api_token",
-        text,
+        token,
         "",
         "The bearer token for Metronome's API. Delivery needs it.",
         secret=True,

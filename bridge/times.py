@@ -10,7 +10,7 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-LATEST = (datetime(9999, 12, 31, tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
+LATEST = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
 
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?", re.DOTALL)
 
@@ -27,7 +27,15 @@ def from_iso(text: str) -> int:
     """An ISO 8601 date or date and time; no zone means UTC. Raises ValueError."""
     if not _DATE_TIME.fullmatch(text):
         raise ValueError("no ISO 8601 date or time")
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("no ISO 8601 date or time") from None
+    return from_datetime(moment)
+
+
+def from_datetime(moment: datetime) -> int:
+    """No zone means UTC. Raises ValueError outside the years 1970 to 9999."""
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return from_epoch((moment - EPOCH) // timedelta(microseconds=1), 1)

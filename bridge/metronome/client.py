@@ -12,10 +12,11 @@ import orjson
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError
 
 from bridge import __version__
 from bridge.model import Outcome, Verdict
-from bridge.times import HOUR, MILLISECOND, SECOND
+from bridge.times import HOUR, MILLISECOND, SECOND, from_datetime
 
 SET_VALUES = "/v1/customFields/setValues"
 DELETE_VALUES = "/v1/customFields/deleteValues"
@@ -25,6 +26,8 @@ VERDICTS = {
     401: Verdict.UNAUTHORIZED,
     403: Verdict.UNAUTHORIZED,
     404: Verdict.UNKNOWN,
+    # A proxy between us and Metronome wants other credentials.
+    407: Verdict.UNAVAILABLE,
     408: Verdict.UNAVAILABLE,
     429: Verdict.LIMITED,
 }
@@ -44,6 +47,13 @@ class Bearer(AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request
+
+
+class Session(requests.Session):
+    """Sees no redirects: even when told not to follow one, requests reads all of it to know where it leads."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        return None
 
 
 class Client:
@@ -82,6 +92,7 @@ class Client:
     def call(
         self, method: str, path: str, body: Any = None, *, query: Mapping[str, str] | None = None
     ) -> tuple[Outcome, Mapping[str, Any]]:
+        deadline = self.clock() + round(sum(self.timeout) * SECOND)
         try:
             with self.session().request(
                 method,
@@ -93,8 +104,8 @@ class Client:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                content = bounded(response)
-        except (requests.RequestException, OSError, ValueError) as error:
+                content = self.read_bounded(response, deadline)
+        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             return Outcome(Verdict.UNAVAILABLE, message=f"no answer: {type(error).__name__}"), {}
         outcome = self.outcome_of(response, answer := read(content))
         if outcome.verdict is Verdict.ACCEPTED and query is not None and not isinstance(answer.get("data"), list):
@@ -104,15 +115,28 @@ class Client:
     def outcome_of(self, response: requests.Response, answer: Mapping[str, Any]) -> Outcome:
         status = response.status_code
         verdict = VERDICTS.get(status) or by_class(status)
+        if verdict is Verdict.ACCEPTED and "html" in response.headers.get("Content-Type", ""):
+            return Outcome(Verdict.UNAVAILABLE, status, "a web page answered, not the API: check METRONOME_BASE_URL")
         if verdict is Verdict.ACCEPTED:
             return Outcome(verdict, status)
         message = str(answer.get("message") or response.reason or "")[:MAX_MESSAGE_LENGTH]
         return Outcome(verdict, status, message, retry_after(response.headers, self.clock()))
 
+    def read_bounded(self, response: requests.Response, deadline: int) -> bytes:
+        """The body, read to its end so that the connection can be used again. Raises ValueError if there is no end."""
+        content = bytearray()
+        while piece := response.raw.read1(1 << 16, decode_content=True):
+            content += piece
+            if len(content) > MAX_ANSWER_BYTES:
+                raise ValueError("the answer is too long")
+            if self.clock() > deadline:
+                raise TimeoutError("the answer takes too long")
+        return bytes(content)
+
     def session(self) -> requests.Session:
         """This thread's session: its connection stays open between calls."""
         if not hasattr(self._local, "session"):
-            session = requests.Session()
+            session = Session()
             session.trust_env = False
             session.proxies = dict(self._surroundings["proxies"])
             session.verify = self._surroundings["verify"]
@@ -130,16 +154,6 @@ class Client:
             session.mount("http://", adapter)
             self._local.session = session
         return self._local.session  # type: ignore[no-any-return]
-
-
-def bounded(response: requests.Response) -> bytes:
-    """The body, read to its end so that the connection can be used again. Raises ValueError if there is no end."""
-    content = bytearray()
-    for piece in response.iter_content(1 << 16):
-        content += piece
-        if len(content) > MAX_ANSWER_BYTES:
-            raise ValueError("the answer is too long")
-    return bytes(content)
 
 
 def by_class(status: int) -> Verdict:
@@ -176,6 +190,6 @@ def number(text: str | None, unit: int) -> int | None:
 
 def until(text: str | None, now: int) -> int | None:
     try:
-        return None if text is None else int(parsedate_to_datetime(text).timestamp() * SECOND) - now
+        return None if text is None else from_datetime(parsedate_to_datetime(text)) - now
     except (ValueError, OverflowError):
         return None

@@ -11,6 +11,7 @@ MAX_PAGES = 3
 
 #: Salesforce ids have 15 characters, or 18 with a checksum.
 SALESFORCE_ID_LENGTH = 15
+LONG_SALESFORCE_ID_LENGTH = 18
 
 
 class Customers(Protocol):
@@ -26,12 +27,18 @@ class Found:
 
 
 def has_alias(customer: Mapping[str, Any], alias: str) -> bool:
-    return alias in (customer.get("ingest_aliases") or ())
+    aliases = customer.get("ingest_aliases")
+    return isinstance(aliases, list) and alias in aliases
 
 
 def has_salesforce_account(customer: Mapping[str, Any], account: str) -> bool:
-    known = (customer.get("customer_config") or {}).get("salesforce_account_id") or ""
-    return bool(known) and known[:SALESFORCE_ID_LENGTH] == account[:SALESFORCE_ID_LENGTH]
+    config = customer.get("customer_config")
+    known = config.get("salesforce_account_id") if isinstance(config, dict) else None
+    return isinstance(known, str) and known != "" and without_checksum(known) == without_checksum(account)
+
+
+def without_checksum(account: str) -> str:
+    return account[:SALESFORCE_ID_LENGTH] if len(account) == LONG_SALESFORCE_ID_LENGTH else account
 
 
 #: Kind of reference -> the query parameter of GET /v1/customers, and what a customer must show to be the one.

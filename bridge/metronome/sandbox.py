@@ -20,6 +20,8 @@ from bridge.model import ENTITIES, MAX_KEY_LENGTH, MAX_VALUE_LENGTH
 
 #: What a list endpoint gives at most, and by default.
 PAGE = 100
+#: Of the digits in `next_page`.
+MAX_CURSOR_LENGTH = 18
 
 
 class Body(Schema):
@@ -62,10 +64,19 @@ class ListKeysBody(Body):
     entities = fields.List(fields.String(validate=validate.OneOf(ENTITIES)))
 
 
+class TrueOrFalse(fields.Boolean):
+    """1 == True, but not in JSON."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
 class AddKeyBody(Body):
     entity = entity()
     key = key()
-    enforce_uniqueness = fields.Boolean(required=True, truthy={True}, falsy={False})
+    enforce_uniqueness = TrueOrFalse(required=True)
 
 
 class RemoveKeyBody(Body):
@@ -144,7 +155,7 @@ def list_customers(world: World, _body: Json) -> Json:
         return page([], PAGE)
     aliases = request.args.getlist("ingest_alias")
     accounts = request.args.getlist("salesforce_account_ids")
-    ids = request.args.getlist("customer_ids")
+    ids = [one.lower() for one in request.args.getlist("customer_ids")]
     if max(len(accounts), len(ids)) > PAGE:
         raise ApiError(400, f"at most {PAGE} ids are accepted")
     rows = [
@@ -173,7 +184,7 @@ def list_contracts(world: World, body: Json) -> Json:
 def page(rows: Sequence[Json], limit: int) -> Json:
     """One page from where `next_page` says."""
     cursor = request.args.get("next_page", "0")
-    if not cursor.isdecimal():
+    if not cursor.isdecimal() or len(cursor) > MAX_CURSOR_LENGTH:
         raise ApiError(400, "next_page is not one that was given out")
     end = int(cursor) + limit
     return {"data": rows[int(cursor) : end], "next_page": str(end) if end < len(rows) else None}

@@ -68,7 +68,7 @@ class World:
     def take_token(self, now: int) -> bool:
         """From a bucket that holds one second's worth of calls."""
         limit = self.faults.rate_limit
-        self.tokens = min(limit, self.tokens + (now - self.filled_at) / SECOND * limit)
+        self.tokens = min(max(limit, 1), self.tokens + (now - self.filled_at) / SECOND * limit)
         self.filled_at = now
         if self.tokens < 1:
             return False
@@ -106,13 +106,16 @@ class World:
     def remove_key(self, entity: str, key: str) -> None:
         if self.keys.pop((entity, key), None) is None:
             raise ApiError(404, f"the key {key} is not on the allow-list of {entity}")
+        for (kind, _), held in self.values.items():
+            if kind == entity:
+                held.pop(key, None)
 
     def add_customer(self, given: Mapping[str, Any], now: int) -> Json:
         aliases = list(given.get("ingest_aliases", []))
         taken = {alias for customer in self.customers.values() for alias in customer["ingest_aliases"]}
         if taken.intersection(aliases):
             raise ApiError(409, "a customer with one of these ingest aliases exists already")
-        customer_id = str(given.get("id") or uuid.uuid4())
+        customer_id = str(given.get("id") or uuid.uuid4()).lower()
         self.customers[customer_id] = {
             "id": customer_id,
             "external_id": aliases[0] if aliases else customer_id,
@@ -131,11 +134,11 @@ class World:
         return {**self.customers[customer_id], "custom_fields": self.held("customer", customer_id)}
 
     def add_contract(self, given: Mapping[str, Any], now: int) -> Json:
-        contract_id = str(given.get("id") or uuid.uuid4())
+        contract_id = str(given.get("id") or uuid.uuid4()).lower()
         named = ("name", "uniqueness_key", "salesforce_opportunity_id", "netsuite_sales_order_id")
         self.contracts[contract_id] = {
             "id": contract_id,
-            "customer_id": given["customer_id"],
+            "customer_id": given["customer_id"].lower(),
             "starting_at": to_iso(now),
             "created_at": to_iso(now),
             "created_by": "sandbox",

@@ -35,22 +35,19 @@ def read(request: Request, now: int, *, options: Mapping[str, Any]) -> list[Even
     if "batch" in options and not isinstance(elements, list):
         raise NotThisShapeError(f"{options['batch']} is {describe(elements)}: a list was expected")
     if isinstance(elements, list):
-        return [
-            read_element(element, digest_of(b"%d" % n + request.body), request, now, options)
-            for n, element in enumerate(elements)
-        ]
+        return [read_element(element, n, request, now, options) for n, element in enumerate(elements)]
     return [read_event(elements, request, now, options)]
 
 
-def read_element(element: Any, digest: str, request: Request, now: int, options: Mapping[str, Any]) -> Event:
+def read_element(element: Any, n: int, request: Request, now: int, options: Mapping[str, Any]) -> Event:
     """One of a batch. A bad one is kept as such: an error would bring the whole batch again."""
     try:
-        return read_event(element, request, now, options)
+        return read_event(element, request, now, options, b"%d" % n)
     except NotThisShapeError as error:
-        return Event.unreadable(digest, element, str(error))
+        return Event.unreadable(digest_of(b"%d" % n + request.body), element, str(error))
 
 
-def read_event(payload: Any, request: Request, now: int, options: Mapping[str, Any]) -> Event:
+def read_event(payload: Any, request: Request, now: int, options: Mapping[str, Any], position: bytes = b"") -> Event:
     if not isinstance(payload, dict):
         raise NotThisShapeError(f"the event is {describe(payload)}: an object was expected")
 
@@ -65,7 +62,9 @@ def read_event(payload: Any, request: Request, now: int, options: Mapping[str, A
     occurred_at = read_time(find("event_time"), options)
     event_id = find("event_id")
     if event_id is MISSING and "event_id" not in options:
-        event_id = unnamed(request.body, occurred_at, now)
+        event_id = unnamed(position + request.body, occurred_at, now)
+    elif position and isinstance(event_id, str) and options["event_id"].startswith(HEADER):
+        event_id = f"{event_id}:{position.decode()}"
     event_type = "untyped" if "event_type" not in options else find("event_type")
     return Event(
         event_id=name_of(event_id, options.get("event_id", "id")),
@@ -82,6 +81,8 @@ def read_time(value: Any, options: Mapping[str, Any]) -> int | None:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return times.from_epoch(value, UNITS[options.get("event_time_unit", "seconds")])
         if isinstance(value, str):
+            if value.isdecimal() and options["event_time"].startswith(HEADER):
+                return times.from_epoch(int(value), UNITS[options.get("event_time_unit", "seconds")])
             return times.from_iso(value)
     except (ValueError, OverflowError) as error:
         raise NotThisShapeError(f"{options['event_time']} is {error}") from None

@@ -80,10 +80,10 @@ def check_time(value: str, now: int, unit: str) -> None:
         if unit == "iso":
             signed_at = times.from_iso(value)
         elif unit == "http-date":
-            signed_at = round(parsedate_to_datetime(value).timestamp()) * times.SECOND
+            signed_at = times.from_datetime(parsedate_to_datetime(value))
         else:
             signed_at = signatures.whole_number(value, "the timestamp") * TIMESTAMP_UNITS[unit]
-    except ValueError:
+    except (ValueError, OverflowError):
         raise NotVerifiedError(f"the timestamp is not of the form {unit}") from None
     signatures.check_fresh(signed_at, now)
 
@@ -131,7 +131,10 @@ def sign(request: Request, secret: str, now: int, *, options: Mapping[str, Any])
     if problem := check_secret(secret, options=options):
         raise SignError(f"the secret {problem}")
     request = replace(request, headers=headers)
-    value = signature(keys([secret], options)[0], next(messages(request, options)), options)
+    message = next(messages(request, options), None)
+    if message is None:
+        raise SignError("the URL is signed, and no public URL is set")
+    value = signature(keys([secret], options)[0], message, options)
     text = value.hex() if options["encoding"] == "hex" else base64.b64encode(value).decode()
     return replace(request, headers={**headers, options["header"].lower(): options["prefix"] + text})
 

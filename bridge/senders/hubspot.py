@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from bridge import times
-from bridge.errors import NotThisShapeError, NotVerifiedError
+from bridge.errors import NotThisShapeError, NotVerifiedError, SignError
 from bridge.model import Event, Request
 from bridge.payload import describe, parse
 from bridge.senders import signatures
@@ -50,6 +50,8 @@ OBJECTS = {"0-1": "contact", "0-2": "company", "0-3": "deal", "0-5": "ticket"}
 
 #: What identifies an event of the Webhooks API: its eventId alone is not unique, and attemptNumber changes.
 IDENTITY = ("portalId", "subscriptionId", "objectId", "eventId", "occurredAt", "propertyName")
+#: The same for an association, which comes as two events, one for each end.
+ASSOCIATION = (*IDENTITY, "associationType", "fromObjectId", "toObjectId", "associationRemoved")
 
 
 def unwrap(request: Request, secrets: Secrets, now: int) -> list[Event]:
@@ -66,7 +68,7 @@ def verify_v3(request: Request, secrets: Secrets, now: int) -> None:
     signatures.check_fresh(signatures.whole_number(timestamp, TIMESTAMP) * MILLISECOND, now)
     signatures.check_match(
         [signatures.from_base64(signatures.required(request, SIGNATURE_V3))],
-        (signature_v3(secret, request, url, timestamp) for secret in secrets for url in urls(request)),
+        (signature_v3(secret, request, url, timestamp) for secret in secrets if secret for url in urls(request)),
     )
 
 
@@ -84,7 +86,7 @@ def verify_v1_or_v2(request: Request, secrets: Secrets) -> None:
     calls = [""] if version == "v1" else [request.method + url for url in urls(request)]
     signatures.check_match(
         [given],
-        (signatures.sha256((secret + call).encode() + request.body) for secret in secrets for call in calls),
+        (signatures.sha256((secret + call).encode() + request.body) for secret in secrets if secret for call in calls),
     )
 
 
@@ -118,12 +120,18 @@ def read_api_event(element: Any) -> Event:
     if not isinstance(element, dict):
         raise NotThisShapeError(f"the element is {describe(element)}: an object was expected")
     name = element.get("propertyName")
+    identity = ASSOCIATION if "fromObjectId" in element else IDENTITY
     return Event(
-        event_id=":".join(name_of(element.get(key, "-"), key) for key in IDENTITY),
+        event_id=":".join(part_of(element, key) for key in identity),
         event_type=name_of(element.get("subscriptionType", element.get("eventType")), "subscriptionType"),
         occurred_at=read_time(element.get("occurredAt"), "occurredAt"),
         payload={**element, "properties": {name: element.get("propertyValue")} if isinstance(name, str) else {}},
     )
+
+
+def part_of(element: dict[str, Any], key: str) -> str:
+    value = element.get(key, "-")
+    return str(value) if key == "associationRemoved" and isinstance(value, bool) else name_of(value, key)
 
 
 def read_workflow(body: dict[str, Any], raw: bytes, now: int) -> Event:
@@ -155,12 +163,15 @@ def object_of(body: dict[str, Any]) -> str:
 
 def newest(details: dict[str, Any]) -> int | None:
     """A workflow's request has no time of its own; the object is as new as its newest property."""
-    found = [
-        read_time(detail["timestamp"], "timestamp")
-        for detail in details.values()
-        if isinstance(detail, dict) and isinstance(detail.get("timestamp"), int)
-    ]
-    return max(found, default=None)
+    stamped = [part for detail in details.values() if isinstance(detail, dict) for part in (detail, *versions(detail))]
+    given = [part["timestamp"] for part in stamped if isinstance(part, dict) and isinstance(part.get("timestamp"), int)]
+    return max((read_time(timestamp, "timestamp") for timestamp in given), default=None)
+
+
+def versions(detail: dict[str, Any]) -> list[Any]:
+    """The history of a property: all that tells the time in the old form of contacts."""
+    given = detail.get("versions")
+    return given if isinstance(given, list) else []
 
 
 def read_time(value: Any, what: str) -> int:
@@ -174,7 +185,10 @@ def read_time(value: Any, what: str) -> int:
 
 def sign(request: Request, secret: str, now: int) -> Request:
     timestamp = str(now // MILLISECOND)
-    value = signature_v3(secret, request, next(urls(request)), timestamp)
+    url = next(urls(request), None)
+    if url is None:
+        raise SignError("HubSpot signs the public URL, and none is set")
+    value = signature_v3(secret, request, url, timestamp)
     headers = {TIMESTAMP.lower(): timestamp, SIGNATURE_V3.lower(): base64.b64encode(value).decode()}
     return replace(request, headers={**request.headers, **headers})
 
@@ -187,5 +201,6 @@ SENDER = Sender(
     unwrap=unwrap,
     read=read,
     sign=sign,
+    undated="let the workflow send whole properties, which carry their times",
     kept_headers=("x-hubspot-correlation-id",),
 )

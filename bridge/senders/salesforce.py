@@ -94,7 +94,7 @@ def events_of(notifications: etree._Element, _now: int) -> list[Event]:
 def read_element(element: etree._Element, common: Mapping[str, str]) -> Event:
     """One notification. A bad one is kept as such: one Ack answers for all of them."""
     found = element.find("out:sObject", NAMES)
-    record = {} if found is None else {"type": type_of(found), **object_of(found)}
+    record = {} if found is None or is_nil(found) else {"type": type_of(found), **object_of(found)}
     payload = {**common, "Id": text_of(element, "Id"), "sObject": record}
     try:
         return Event(
@@ -121,8 +121,12 @@ def object_of(record: etree._Element) -> dict[str, Any]:
     return {etree.QName(child).localname: value_of(child) for child in record}
 
 
+def is_nil(element: etree._Element) -> bool:
+    return element.get(f"{{{XSI}}}nil") in ("true", "1")
+
+
 def value_of(element: etree._Element) -> Any:
-    if element.get(f"{{{XSI}}}nil") in ("true", "1"):
+    if is_nil(element):
         return None
     return object_of(element) if len(element) else element.text or ""
 
@@ -148,15 +152,28 @@ def compose(payload: Any) -> bytes:
     for name in ("OrganizationId", "ActionId"):
         append(notifications, OUTBOUND, name, payloads[0].get(name, ""))
     append(notifications, OUTBOUND, "SessionId", None)
+    for name in ("EnterpriseUrl", "PartnerUrl"):
+        append(notifications, OUTBOUND, name, "")
     for one in payloads:
         notification = etree.SubElement(notifications, f"{{{OUTBOUND}}}Notification")
         append(notification, OUTBOUND, "Id", one.get("Id", ""))
-        fields_of = dict(one.get("sObject") or {})
-        record = etree.SubElement(notification, f"{{{OUTBOUND}}}sObject")
-        record.set(f"{{{XSI}}}type", f"sf:{fields_of.pop('type', 'Account')}")
-        for name, value in fields_of.items():
-            append(record, OBJECT, name, value)
+        append_record(notification, one.get("sObject") or {})
     return etree.tostring(envelope, xml_declaration=True, encoding="UTF-8")
+
+
+def append_record(notification: etree._Element, given: Any) -> None:
+    if not isinstance(given, dict):
+        raise SignError(f"sObject is {describe(given)}: an object was expected")
+    if not given:
+        return
+    record = etree.SubElement(notification, f"{{{OUTBOUND}}}sObject")
+    try:
+        record.set(f"{{{XSI}}}type", f"sf:{given.get('type', 'Account')}")
+    except ValueError:
+        raise SignError("type cannot be written as XML") from None
+    for name, value in given.items():
+        if name != "type":
+            append(record, OBJECT, name, value)
 
 
 def append(parent: etree._Element, namespace: str, name: str, value: Any) -> None:
@@ -167,6 +184,8 @@ def append(parent: etree._Element, namespace: str, name: str, value: Any) -> Non
         elif isinstance(value, dict):
             for inner, content in value.items():
                 append(element, namespace, inner, content)
+        elif isinstance(value, list):
+            raise SignError(f"{name} is a list: Salesforce sends none")
         else:
             element.text = str(value).lower() if isinstance(value, bool) else str(value)
     except ValueError:

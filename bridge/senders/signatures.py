@@ -52,7 +52,7 @@ def sha256(message: bytes) -> bytes:
 
 def header_bytes(value: str) -> bytes:
     """The bytes of a header, which WSGI hands over as Latin-1 (PEP 3333)."""
-    return value.encode("latin-1", "replace")
+    return value.encode("latin-1", "backslashreplace")
 
 
 def from_hex(value: str) -> bytes | None:
@@ -80,6 +80,6 @@ def check_match(given: Iterable[bytes | None], expected: Iterable[bytes]) -> Non
 def check_secret(given: bytes, secrets: Iterable[str]) -> None:
     """Raises NotVerifiedError unless `given` is one of the secrets."""
     presented = sha256(given)
-    matches = [hmac.compare_digest(presented, sha256(secret.encode())) for secret in secrets]
+    matches = [hmac.compare_digest(presented, sha256(secret.encode())) for secret in secrets if secret]
     if not any(matches):
         raise NotVerifiedError("the secret that came with the request is not the configured one")

@@ -28,7 +28,7 @@ def unwrap(request: Request, secrets: Secrets, now: int) -> list[Event]:
         (signatures.from_base64(value) for scheme, _, value in map(split, given.split()) if scheme == SCHEME),
         (signature(key, event_id, timestamp, request.body) for key in map(key_of, secrets) if key),
     )
-    return read(request, now)
+    return [event_of(request, event_id)]
 
 
 def prefix_of(request: Request) -> str:
@@ -52,20 +52,22 @@ def check_secret(secret: str) -> str | None:
 
 
 def signature(key: bytes, event_id: str, timestamp: str, body: bytes) -> bytes:
-    return signatures.mac(key, f"{event_id}.{timestamp}.".encode("utf-8", "surrogateescape") + body)
+    return signatures.mac(key, signatures.header_bytes(f"{event_id}.{timestamp}.") + body)
 
 
 def read(request: Request, _now: int) -> list[Event]:
-    payload = parse_object(request.body)
     event_id = next((request.header(f"{prefix}-id") for prefix in PREFIXES if request.header(f"{prefix}-id")), None)
-    return [
-        Event(
-            event_id=name_of(event_id or digest_of(request.body), "webhook-id"),
-            event_type=name_of(payload.get("type", "untyped"), "type"),
-            occurred_at=read_time(payload.get("timestamp")),
-            payload=payload,
-        )
-    ]
+    return [event_of(request, event_id)]
+
+
+def event_of(request: Request, event_id: str | None) -> Event:
+    payload = parse_object(request.body)
+    return Event(
+        event_id=name_of(event_id or digest_of(request.body), "webhook-id"),
+        event_type=name_of(payload.get("type", "untyped"), "type"),
+        occurred_at=read_time(payload.get("timestamp")),
+        payload=payload,
+    )
 
 
 def read_time(timestamp: object) -> int | None:
@@ -102,5 +104,6 @@ SENDER = Sender(
     read=read,
     sign=sign,
     check_secret=check_secret,
+    undated="let the body carry `timestamp`, as the specification recommends",
     kept_headers=("webhook-id", "svix-id"),
 )

@@ -47,8 +47,9 @@ def presented(request: Request, options: Mapping[str, Any]) -> bytes:
 
 
 def place_of(options: Mapping[str, Any]) -> tuple[str, str]:
-    place = {**({} if "header" in options else BEARER), **options}
-    return place["header"], place.get("prefix", "")
+    header = options.get("header", BEARER["header"])
+    default = BEARER["prefix"] if header.lower() == BEARER["header"].lower() else ""
+    return header, options.get("prefix", default)
 
 
 def sign(request: Request, secret: str, _now: int, *, options: Mapping[str, Any]) -> Request:
@@ -56,7 +57,7 @@ def sign(request: Request, secret: str, _now: int, *, options: Mapping[str, Any]
         separator = "&" if urlsplit(request.target).query else "?"
         return replace(request, target=f"{request.target}{separator}{parameter}={quote(secret, safe='')}")
     header, prefix = place_of(options)
-    return replace(request, headers={**request.headers, header.lower(): prefix + secret})
+    return replace(request, headers={**request.headers, header.lower(): (prefix + secret).encode().decode("latin-1")})
 
 
 SENDER = Sender(

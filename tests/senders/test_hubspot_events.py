@@ -1,0 +1,237 @@
+"""What HubSpot's bodies mean: single properties in batches, and whole objects from workflows."""
+
+import json
+from typing import Any
+
+import orjson
+import pytest
+
+from bridge.errors import NotThisShapeError
+from bridge.model import Event, Request
+from bridge.senders import SENDERS
+from bridge.times import MILLISECOND, SECOND
+
+HUBSPOT = SENDERS["hubspot"]
+MILLISECONDS = 1795341600000
+NOW = MILLISECONDS * MILLISECOND
+CHANGE = {
+    "eventId": 3181526859,
+    "subscriptionId": 2881778,
+    "portalId": 62515,
+    "appId": 1160452,
+    "occurredAt": MILLISECONDS,
+    "subscriptionType": "contact.propertyChange",
+    "attemptNumber": 0,
+    "objectId": 201,
+    "propertyName": "tier",
+    "propertyValue": "Gold",
+}
+ASSOCIATION = {
+    "eventId": 3181526860,
+    "subscriptionId": 2881779,
+    "portalId": 62515,
+    "occurredAt": MILLISECONDS,
+    "subscriptionType": "contact.associationChange",
+    "associationType": "CONTACT_TO_COMPANY",
+    "fromObjectId": 201,
+    "toObjectId": 301,
+    "associationRemoved": False,
+    "isPrimaryAssociation": False,
+}
+
+
+def read(body: Any, now: int = NOW) -> list[Event]:
+    return HUBSPOT.read(Request("POST", "/", {}, json.dumps(body).encode()), now)
+
+
+def event(body: Any, now: int = NOW) -> Event:
+    [found] = read(body, now)
+    return found
+
+
+@pytest.mark.parametrize("body", [[], [CHANGE], [CHANGE] * 100])
+def test_a_batch_has_as_many_events_as_elements(body):
+    assert len(read(body)) == len(body)
+
+
+def test_one_event_need_not_be_in_a_list():
+    assert event(CHANGE) == event([CHANGE])
+
+
+@pytest.mark.parametrize("value", ["Gold", "", None, "12.50", "1803686400000", "REDACTED", "true"])
+def test_a_changed_property_is_found_where_a_workflow_has_it(value):
+    assert event([{**CHANGE, "propertyValue": value}]).payload["properties"] == {"tier": value}
+
+
+def test_the_element_itself_is_kept():
+    payload = event([{**CHANGE, "isSensitive": True}]).payload
+    assert {**payload, "properties": None} == {**CHANGE, "isSensitive": True, "properties": None}
+
+
+@pytest.mark.parametrize(
+    "element",
+    [
+        {**CHANGE, "propertyName": None, "subscriptionType": "contact.creation"},
+        {key: value for key, value in CHANGE.items() if not key.startswith("property")},
+        ASSOCIATION,
+        {**ASSOCIATION, "subscriptionType": "contact.merge", "objectId": 201},
+    ],
+)
+def test_what_is_not_about_a_property_has_none(element):
+    named = {key: value for key, value in element.items() if value is not None}
+    assert event([named]).payload["properties"] == {}
+
+
+@pytest.mark.parametrize("name", ["subscriptionType", "eventType"])
+def test_the_type_has_two_names(name):
+    element = {key: value for key, value in CHANGE.items() if key != "subscriptionType"}
+    assert event([{**element, name: "object.propertyChange"}]).event_type == "object.propertyChange"
+
+
+@pytest.mark.parametrize("changed", [{"attemptNumber": 9}, {"changeSource": "API"}, {"appId": 7}])
+def test_another_attempt_is_the_same_event(changed):
+    assert event([{**CHANGE, **changed}]).event_id == event([CHANGE]).event_id
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"eventId": 1},
+        {"portalId": 1},
+        {"subscriptionId": 1},
+        {"objectId": 1},
+        {"occurredAt": MILLISECONDS + 1},
+        {"propertyName": "segment"},
+    ],
+)
+def test_what_differs_in_more_than_the_attempt_is_another_event(changed):
+    """HubSpot's eventId is not unique: see its guide to the Webhooks API."""
+    assert event([{**CHANGE, **changed}]).event_id != event([CHANGE]).event_id
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"fromObjectId": 1}, {"toObjectId": 1}, {"associationType": "COMPANY_TO_CONTACT"}, {"associationRemoved": True}],
+)
+def test_each_association_is_an_event_of_its_own(changed):
+    """A primary association comes as two messages, and no other field tells associations apart."""
+    assert event([{**ASSOCIATION, **changed}]).event_id != event([ASSOCIATION]).event_id
+
+
+BAD = [
+    7,
+    None,
+    "text",
+    [],
+    {},
+    {**CHANGE, "occurredAt": "yesterday"},
+    {**CHANGE, "occurredAt": None},
+    {**CHANGE, "occurredAt": True},
+    {**CHANGE, "occurredAt": -1},
+    {**CHANGE, "occurredAt": 10**18},
+    {**CHANGE, "occurredAt": 1.5},
+    {**CHANGE, "subscriptionType": None},
+    {**CHANGE, "subscriptionType": 1.5},
+    {**CHANGE, "objectId": {"id": 1}},
+    {**CHANGE, "eventId": True},
+    {**CHANGE, "propertyName": ["tier"]},
+]
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_one_bad_element_keeps_the_others(bad):
+    first, unreadable, last = read([CHANGE, bad, {**CHANGE, "objectId": 202}])
+    assert (first.problem, last.problem) == (None, None)
+    assert unreadable.event_type == "unreadable"
+    assert unreadable.problem
+    assert unreadable.payload == bad
+
+
+def test_bad_elements_that_differ_are_different_events_and_a_repeat_is_not():
+    events = read([*BAD, *BAD])
+    assert len({one.event_id for one in events}) == len(BAD)
+
+
+def test_a_deep_bad_element_keeps_the_others_or_refuses_the_batch():
+    deep = b"[" * 500 + b"]" * 500
+    body = b"[" + json.dumps(CHANGE).encode() + b"," + deep + b"]"
+    try:
+        events = HUBSPOT.read(Request("POST", "/", {}, body), NOW)
+    except NotThisShapeError:
+        return
+    assert [orjson.dumps(found.payload) for found in events]
+
+
+@pytest.mark.parametrize("body", [7, None, "text", True])
+def test_a_body_that_is_neither_list_nor_object_is_refused(body):
+    with pytest.raises(NotThisShapeError):
+        read(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        ({"vid": 201, "properties": {}}, "workflow.contact"),
+        ({"objectTypeId": "0-1"}, "workflow.contact"),
+        ({"objectTypeId": "0-2", "objectType": "COMPANY"}, "workflow.company"),
+        ({"objectTypeId": "0-3"}, "workflow.deal"),
+        ({"objectTypeId": "0-5"}, "workflow.ticket"),
+        ({"objectTypeId": "2-4711", "objectType": "LICENCE"}, "workflow.licence"),
+        ({"objectTypeId": "2-4711"}, "workflow.object"),
+        ({"objectTypeId": ["0-2"], "objectType": 7}, "workflow.object"),
+        ({"objectType": "not a\nname"}, "workflow.object"),
+        ({}, "workflow.object"),
+    ],
+)
+def test_a_workflow_says_what_kind_of_object_it_sends(body, what):
+    assert event(body).event_type == what
+
+
+@pytest.mark.parametrize(
+    ("properties", "found"),
+    [
+        ({"tier": {"value": "Gold", "timestamp": MILLISECONDS}}, {"tier": "Gold"}),
+        ({"tier": {"value": None, "timestamp": MILLISECONDS}}, {"tier": None}),
+        ({"tier": "Gold", "segment": None}, {"tier": "Gold", "segment": None}),
+        ({"tier": {"label": "Gold"}}, {"tier": {"label": "Gold"}}),
+    ],
+)
+def test_the_value_of_a_property_is_found_by_its_name_alone(properties, found):
+    payload = event({"objectId": 1, "properties": properties}).payload
+    assert payload["properties"] == found
+    assert payload["propertyDetails"] == properties
+    assert payload["objectId"] == 1
+
+
+@pytest.mark.parametrize("body", [{"properties": 7}, {"properties": ["tier"]}, {"properties": None}, {"tier": "Gold"}])
+def test_a_customised_body_stays_as_it_is(body):
+    assert event(body).payload == body
+
+
+def test_an_object_is_as_new_as_its_newest_property():
+    stamps = {"a": MILLISECONDS - 5, "b": MILLISECONDS - 2, "c": MILLISECONDS - 9}
+    properties = {name: {"value": "x", "timestamp": stamp} for name, stamp in stamps.items()}
+    assert event({"properties": {**properties, "d": {"value": "x"}, "e": "x"}}).occurred_at == NOW - 2 * MILLISECOND
+
+
+def test_an_old_contact_is_as_new_as_its_newest_version():
+    """Its properties have their times in `versions` only."""
+    versions = [{"value": "Gold", "timestamp": MILLISECONDS - 3}, {"value": "Silver", "timestamp": MILLISECONDS - 8}]
+    body = {"vid": 201, "properties": {"tier": {"value": "Gold", "versions": versions}}}
+    assert event(body).occurred_at == NOW - 3 * MILLISECOND
+
+
+def test_gold_silver_gold_without_times_are_three_events():
+    bodies = [{"objectId": 1, "tier": tier} for tier in ("gold", "silver", "gold")]
+    assert len({event(body, NOW + second * SECOND).event_id for second, body in enumerate(bodies)}) == 3
+
+
+def test_the_same_object_with_its_times_is_one_event_whenever_it_comes():
+    body = {"objectId": 1, "properties": {"tier": {"value": "gold", "timestamp": MILLISECONDS}}}
+    assert len({event(body, NOW + second * SECOND).event_id for second in range(3)}) == 1
+
+
+def test_gold_silver_gold_with_times_are_three_events():
+    tiers = enumerate(("gold", "silver", "gold"))
+    bodies = [{"properties": {"tier": {"value": tier, "timestamp": MILLISECONDS + n}}} for n, tier in tiers]
+    assert len({event(body).event_id for body in bodies}) == 3

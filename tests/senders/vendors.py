@@ -1,0 +1,48 @@
+"""The same signatures as bridge.senders makes, made by other people's code: vendors' libraries and openssl.
+
+Fixtures are signed with these, and what our `sign` makes is checked by them.
+"""
+
+import base64
+import subprocess
+from datetime import UTC, datetime
+
+from hubspot.utils.signature import Signature
+from requests.auth import _basic_auth_str
+from standardwebhooks import Webhook
+from stripe import WebhookSignature
+
+
+def stripe_header(body: bytes, secret: str, seconds: int) -> str:
+    """The whole Stripe-Signature."""
+    return WebhookSignature.generate_signature_header(body.decode(), secret, seconds)
+
+
+def hubspot_signature(
+    version: str, secret: str, body: bytes, url: str = "", *, method: str = "POST", milliseconds: str = ""
+) -> str:
+    """HubSpot's own library decodes nothing in the URL. The time must be its text: a float signs `.0` along with it."""
+    return Signature.get_signature(secret, body.decode(), version, url, method, milliseconds)
+
+
+def standard_signature(body: bytes, secret: str, message_id: str, seconds: int) -> str:
+    """`v1,<base64>`"""
+    return Webhook(secret).sign(message_id, datetime.fromtimestamp(seconds, UTC), body.decode())
+
+
+def openssl_mac(message: bytes, key: bytes, algorithm: str = "sha256") -> bytes:
+    command = ["openssl", "dgst", f"-{algorithm}", "-mac", "HMAC", "-macopt", f"hexkey:{key.hex()}", "-binary"]
+    return subprocess.run(command, input=message, capture_output=True, check=True).stdout
+
+
+def openssl_hex(message: bytes, secret: str, algorithm: str = "sha256") -> str:
+    return openssl_mac(message, secret.encode(), algorithm).hex()
+
+
+def openssl_base64(message: bytes, secret: str, algorithm: str = "sha256") -> str:
+    return base64.b64encode(openssl_mac(message, secret.encode(), algorithm)).decode()
+
+
+def basic_header(user: str, password: str) -> str:
+    """requests writes text as Latin-1; UTF-8, as our challenge asks for, has to be given as bytes."""
+    return _basic_auth_str(user.encode(), password.encode())

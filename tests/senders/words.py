@@ -1,0 +1,35 @@
+"""What an error message must not hold: secrets, proofs, and words of the payload."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+from lxml import etree
+
+from tests.senders.fixtures import Fixture
+
+#: Shorter words may stand in a message by chance.
+LENGTH = 6
+
+
+def disclosed(message: str, fixture: Fixture) -> list[str]:
+    """What of this request the message gives away."""
+    proofs = [fixture.request.header(name) or "" for name in fixture.proof_headers]
+    given = [*fixture.secrets, fixture.other_secret, *proofs, *words(fixture.request.body)]
+    return [word for word in given if len(word) >= LENGTH and word in message]
+
+
+def words(body: bytes) -> Iterator[str]:
+    """Every text and number in a body, but not the names of fields."""
+    try:
+        yield from leaves(orjson.loads(body))
+    except orjson.JSONDecodeError:
+        yield from (str(text).strip() for text in etree.fromstring(body).itertext())
+
+
+def leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from leaves(inner)
+    else:
+        yield str(value)
