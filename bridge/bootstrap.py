@@ -16,8 +16,9 @@ from bridge.mapping import files
 from bridge.mapping.files import Mappings
 from bridge.metronome.client import Client
 from bridge.metronome.directory import Directory
-from bridge.model import Attempt
+from bridge.model import Attempt, GateState
 from bridge.pipeline.deliver import Deliverer
+from bridge.pipeline.gatekeeper import Gatekeeper
 from bridge.pipeline.receive import Receiver
 from bridge.pipeline.resolve import Resolver
 from bridge.pipeline.translate import translate
@@ -25,7 +26,7 @@ from bridge.pipeline.worker import Worker
 from bridge.settings import Settings
 from bridge.store import Store, open_store
 from bridge.store.entities import Claim
-from bridge.times import DAY, SECOND
+from bridge.times import DAY, SECOND, to_iso
 
 log = structlog.get_logger()
 
@@ -91,16 +92,27 @@ def build_worker(bridge: Bridge) -> Worker:
         raise OperatorError("METRONOME_API_TOKEN is not set: delivery needs it (BRIDGE_DELIVERY=off does without)")
     client = build_client(settings)
     call_seconds = settings.metronome_connect_timeout_seconds + settings.metronome_timeout_seconds
+    lease_for = round((CALLS_PER_LEASE * call_seconds + LEASE_MARGIN_SECONDS) * SECOND)
     park_for = round(settings.park_days * DAY)
+    clock = SteadyClock()
+    gatekeeper = Gatekeeper(
+        store.gate,
+        rate=settings.metronome_max_calls_per_second,
+        permit_for=lease_for,
+        clock=clock,
+        jitter=random.random,
+        alarm=log_gate,
+    )
     return Worker(
         store,
         translate=partial(translate, sources=bridge.mappings.sources),
         deliverer=Deliverer(
             store.entities,
-            store.gate,
+            gatekeeper,
             client,
-            clock=now,
+            clock=clock,
             jitter=random.random,
+            sleep=time.sleep,
             call_budget=round(call_seconds * SECOND),
             park_for=park_for,
             resend_unchanged=settings.resend_unchanged,
@@ -108,17 +120,39 @@ def build_worker(bridge: Bridge) -> Worker:
         ),
         resolver=Resolver(
             store.references,
-            store.gate,
+            gatekeeper,
             Directory(client),
-            clock=now,
+            clock=clock,
             jitter=random.random,
             park_for=park_for,
         ),
-        clock=now,
+        gatekeeper=gatekeeper,
+        clock=clock,
         new_lease=partial(secrets.token_hex, 8),
-        lease_for=round((CALLS_PER_LEASE * call_seconds + LEASE_MARGIN_SECONDS) * SECOND),
+        lease_for=lease_for,
         threads=settings.delivery_threads,
     )
+
+
+class SteadyClock:
+    """Microseconds since 1970. It does not jump when somebody sets this machine's clock; it follows the database's."""
+
+    def __init__(self) -> None:
+        self._offset = now() - steady()
+
+    def __call__(self) -> int:
+        return steady() + self._offset
+
+    def follow(self, now: int) -> None:
+        self._offset = now - steady()
+
+
+def steady() -> int:
+    return time.monotonic_ns() // 1000
+
+
+def log_gate(state: GateState) -> None:
+    log.error("gate closed", cause=str(state.cause), until=to_iso(state.closed_until), closings=state.closings)
 
 
 def log_attempt(claim: Claim, attempt: Attempt) -> None:

@@ -224,6 +224,41 @@ class Outcome:
     retry_after: int | None = None
 
 
+class Cause(StrEnum):
+    """Why the gate is not wide open."""
+
+    LIMITED = "limited"
+    OUTAGE = "outage"
+    UNAUTHORIZED = "token refused"
+
+
+@dataclass(frozen=True, slots=True)
+class GateState:
+    """How many calls to Metronome may be made, for all replicas: see `pipeline.gate`."""
+
+    #: Nobody calls before.
+    closed_until: int = 0
+    cause: Cause | None = None
+    reason: str | None = None
+    #: How often it closed since it was wide open.
+    closings: int = 0
+    #: Calls that may be under way at a time. 0: any number, wide open.
+    width: int = 0
+    in_flight: int = 0
+    #: When places that were never given back are free again.
+    permits_end: int = 0
+    widened_at: int = 0
+    #: Where the line of calls ends that the budget has paid for.
+    next_call_at: int = 0
+
+    def is_open(self, now: int) -> bool:
+        return self.closed_until <= now
+
+    @property
+    def is_wide_open(self) -> bool:
+        return self.width == 0
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One HTTP call to Metronome and its outcome."""

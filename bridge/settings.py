@@ -18,6 +18,7 @@ class Settings:
     metronome_base_url: str
     metronome_connect_timeout_seconds: float
     metronome_timeout_seconds: float
+    metronome_max_calls_per_second: float
     database_url: str = field(repr=False)
     database_connections: int
     mappings: Path
@@ -150,15 +151,22 @@ SETTINGS = (
         "METRONOME_CONNECT_TIMEOUT_SECONDS",
         "metronome_connect_timeout_seconds",
         number(0.1, 30),
-        "5",
+        "3",
         "How long to wait for a connection to Metronome.",
     ),
     Setting(
         "METRONOME_TIMEOUT_SECONDS",
         "metronome_timeout_seconds",
         number(0.1, 60),
-        "20",
+        "10",
         "How long to wait for an answer of Metronome.",
+    ),
+    Setting(
+        "METRONOME_MAX_CALLS_PER_SECOND",
+        "metronome_max_calls_per_second",
+        number(0, 10_000),
+        "0",
+        "The most calls to make in a second, over all replicas together. 0: as many as Metronome takes.",
     ),
     Setting(
         "DATABASE_URL",

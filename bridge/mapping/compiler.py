@@ -19,6 +19,9 @@ from bridge.senders import SENDERS, Sender
 #: The value of an environment variable, or of the file that its `_FILE` sibling names; None if unset.
 Environ = Callable[[str], str | None]
 
+#: How messages begin that are about a key and not about its value.
+ABOUT_KEYS = ("no key", "a key")
+
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -58,7 +61,7 @@ class Compiler:
             return dict(SourceSchema().load(self.document.data))
         except ValidationError as error:
             for path, message in flat(error.messages):
-                self.report(path, message, key=message.startswith("no key"))
+                self.report(path, message, key=message.startswith(ABOUT_KEYS))
             return None
 
     def at(self, *path: str | int) -> Any:
@@ -72,16 +75,22 @@ class Compiler:
         return value
 
     def find_expressions(self) -> None:
-        for index, rule in enumerate(self.at("rules") or []):
-            if not isinstance(rule, dict):
-                continue
+        for index, _ in enumerate(self.list_at("rules")):
             for key in ("when", "for_each", "id", "occurred_at"):
                 self.find_expression("rules", index, key)
-            for key in rule.get("lookup") or () if isinstance(rule.get("lookup"), dict) else ():
+            for key in self.keys_at("rules", index, "lookup"):
                 self.find_expression("rules", index, "lookup", key)
-            for key in rule.get("fields") or () if isinstance(rule.get("fields"), dict) else ():
+            for key in self.keys_at("rules", index, "fields"):
                 self.find_expression("rules", index, "fields", key)
                 self.find_expression("rules", index, "fields", key, "path")
+
+    def list_at(self, *path: str | int) -> list[Any]:
+        found = self.at(*path)
+        return found if isinstance(found, list) else []
+
+    def keys_at(self, *path: str | int) -> list[str]:
+        found = self.at(*path)
+        return list(found) if isinstance(found, dict) else []
 
     def find_expression(self, *path: str | int) -> None:
         text = self.at(*path)
@@ -128,8 +137,8 @@ class Compiler:
             return {}
 
     def secrets(self, sender: Sender) -> tuple[str, ...]:
-        given = self.at("secrets")
-        found = [self.secret(text, ("secrets", index), sender) for index, text in enumerate(given or ())]
+        given = self.list_at("secrets")
+        found = [self.secret(text, ("secrets", index), sender) for index, text in enumerate(given)]
         return tuple(secret for secret in found if secret)
 
     def secret(self, text: Any, path: Path, sender: Sender) -> str | None:

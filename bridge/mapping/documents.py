@@ -4,13 +4,16 @@ ruamel.yaml composes; what tags mean is decided here, so that `NO` and `2024-01-
 """
 
 import math
+import re
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
 MAX_NODES = 100_000
 MAX_BYTES = 1 << 20
@@ -20,24 +23,43 @@ Path = tuple[str | int, ...]
 Place = tuple[int, int]
 
 QUOTES = ("'", '"')
-BLOCK_STYLES = ("|", ">")
 TAG = "tag:yaml.org,2002:"
+COLLECTIONS = (f"{TAG}map", f"{TAG}seq")
+
+_OTHER_VERSION = re.compile(r"^%YAML (?!1\.2\s)", re.MULTILINE)
 
 
 def finite(text: str) -> float:
-    number = float(text.replace("_", ""))
+    number = float(text)
     if not math.isfinite(number):
         raise ValueError(text)
     return number
 
 
+def whole(text: str) -> int | str:
+    """YAML 1.2 knows decimal, 0o and 0x; what is a number in 1.1 only is text."""
+    if _WHOLE.fullmatch(text):
+        # 012 is ten in YAML 1.1 and twelve in 1.2: refused, like all that Python would not read either.
+        return int(text, 0)
+    if _WHOLE_IN_1_1.fullmatch(text):
+        return text
+    raise ValueError(text)
+
+
+_WHOLE = re.compile(r"[-+]?([0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)")
+_WHOLE_IN_1_1 = re.compile(r"[-+]?[0-9][0-9a-fA-Fx_:]*")
+
+#: What a tag of YAML's core makes of a text. Raises ValueError or KeyError.
 SCALARS: Mapping[str, Callable[[str], Any]] = {
-    "null": lambda _: None,
-    "bool": lambda text: text.lower() == "true",
-    "int": lambda text: int(text.replace("_", ""), 0),
+    "null": lambda text: {"": None, "~": None, "null": None}[text.lower()],
+    "bool": lambda text: {"true": True, "false": False}[text.lower()],
+    "int": whole,
     "float": finite,
     "str": str,
+    # What YAML 1.1 would make more of is text in 1.2.
     "timestamp": str,
+    "value": str,
+    "merge": str,
 }
 
 
@@ -61,7 +83,7 @@ class Document:
     data: Any
     keys: Mapping[Path, Place]
     values: Mapping[Path, Place]
-    #: Where the text itself begins, for values in quotes or plain.
+    #: Where the text itself begins, where it stands in the file letter for letter.
     texts: Mapping[Path, Place]
 
     def place(self, path: Path, offset: int | None = None) -> Place:
@@ -92,6 +114,8 @@ class Reader:
         if len(self.values) >= MAX_NODES:
             raise OverflowError
         self.values[path] = place_of(node)
+        if not isinstance(node, ScalarNode) and str(node.tag) not in COLLECTIONS:
+            self.problem(node, f"the tag {node.tag} is not accepted: plain YAML 1.2 is")
         if isinstance(node, MappingNode):
             return self.read_mapping(node, path)
         if isinstance(node, SequenceNode):
@@ -117,16 +141,18 @@ class Reader:
 
     def read_scalar(self, node: ScalarNode, path: Path) -> Any:
         line, column = place_of(node)
-        if node.style not in BLOCK_STYLES:
-            self.texts[path] = (line, column + (1 if node.style in QUOTES else 0))
+        quote = 1 if node.style in QUOTES else 0
+        if node.end_mark.index - node.start_mark.index == len(node.value) + 2 * quote:
+            self.texts[path] = (line, column + quote)
         text, kind = str(node.value), str(node.tag).removeprefix(TAG)
         if kind not in SCALARS:
             self.problem(node, f"the tag {node.tag} is not accepted: plain YAML 1.2 is")
             return text
         try:
             return SCALARS[kind](text)
-        except ValueError:
-            self.problem(node, f"{text} is no number that JSON could hold: put it in quotes if it is text")
+        except (ValueError, KeyError):
+            what = "number that JSON could hold" if kind in ("int", "float") else kind
+            self.problem(node, f"{text[:40]} is no {what}: put it in quotes if it is text")
             return text
 
     def problem(self, node: Node, message: str) -> None:
@@ -137,24 +163,51 @@ def place_of(node: Node) -> Place:
     return node.start_mark.line + 1, node.start_mark.column + 1
 
 
+class NotYamlError(Exception):
+    """The text is no YAML of ours. `place` says where."""
+
+    def __init__(self, message: str, place: Place = (1, 1)) -> None:
+        super().__init__(message)
+        self.place = place
+
+
 def parse(text: str, path: str) -> tuple[Document | None, list[Problem]]:
     """The document, or None with what is wrong. `path` is only for the messages."""
-    if len(text) > MAX_BYTES:
-        return None, [Problem(path, 1, 1, f"the file has more than {MAX_BYTES >> 20} MiB")]
-    try:
-        node = YAML(typ="safe", pure=True).compose(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        hint = ": put the expression in quotes" if "'`'" in (error.problem or "") else ""
-        return None, [Problem(path, line, column, f"not YAML: {error.problem or error.context}{hint}")]
-    except (YAMLError, RecursionError, ValueError) as error:
-        return None, [Problem(path, 1, 1, f"not YAML: {type(error).__name__}")]
-    if node is None:
-        return None, [Problem(path, 1, 1, "the file is empty: sender, secrets and rules are expected")]
     reader = Reader(path)
     try:
-        data = reader.read(node)
+        data = reader.read(compose(text))
+    except NotYamlError as error:
+        return None, [Problem(path, *error.place, str(error))]
     except (OverflowError, RecursionError):
         return None, [Problem(path, 1, 1, "the file is too large or too deep")]
     return Document(data, reader.keys, reader.values, reader.texts), reader.problems
+
+
+def compose(text: str) -> Node:
+    """Raises NotYamlError."""
+    if len(text) > MAX_BYTES:
+        raise NotYamlError(f"the file has more than {MAX_BYTES >> 20} MiB")
+    if other := _OTHER_VERSION.search(text):
+        raise NotYamlError("plain YAML 1.2 is accepted: drop this line", place_in(text, other.start()))
+    try:
+        with warnings.catch_warnings():
+            # An anchor may be defined anew.
+            warnings.simplefilter("ignore", ReusedAnchorWarning)
+            node: Node | None = YAML(typ="safe", pure=True).compose(text)
+    except ReaderError as error:
+        raise NotYamlError("not YAML: a control character", place_in(text, error.position)) from None
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        hint = ": put the expression in quotes" if "'`'" in (error.problem or "") else ""
+        place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        raise NotYamlError(f"not YAML: {error.problem or error.context}{hint}", place) from None
+    except (YAMLError, RecursionError, ValueError, OverflowError, AttributeError) as error:
+        raise NotYamlError(f"not YAML: {type(error).__name__}") from None
+    if node is None:
+        raise NotYamlError("the file is empty: sender, secrets and rules are expected")
+    return node
+
+
+def place_in(text: str, position: int) -> Place:
+    before = text[:position]
+    return before.count("\n") + 1, len(before) - before.rfind("\n")

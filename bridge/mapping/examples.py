@@ -19,7 +19,7 @@ def run(source: Source, now: int) -> Iterator[Problem]:
 
 def differences(source: Source, example: Example, now: int) -> Iterator[str]:
     try:
-        translations = [apply(source.rules, event) for event in events_of(source, example.event, example.headers, now)]
+        translations = [translate(source, event) for event in events_of(source, example.event, example.headers, now)]
     except (SenderError, SignError) as error:
         yield f"{source.sender.name} would not send this: {error}"
         return
@@ -52,14 +52,33 @@ def compare(changes: list[Change], expected: Any) -> Iterator[str]:
             f"; made: {summary(change)}" for change in changes
         )
         return
-    left = list(changes)
-    for expectation in expected:
-        found = next((change for change in left if not any(misses(change, expectation))), None)
-        if found is not None:
-            left.remove(found)
-            continue
-        nearest = min(left, key=lambda change: len(list(misses(change, expectation))))
-        yield from misses(nearest, expectation)
+    paired = pairs(changes, expected)
+    left = [change for number, change in enumerate(changes) if number not in paired.values()]
+    for number, expectation in enumerate(expected):
+        if number not in paired:
+            yield from min((list(misses(change, expectation)) for change in left), key=len)
+
+
+def pairs(changes: list[Change], expected: Any) -> dict[int, int]:
+    """As many expectations as possible, each with a change of its own: a broad one leaves room for a narrow one."""
+    fitting = [
+        [number for number, change in enumerate(changes) if not any(misses(change, expectation))]
+        for expectation in expected
+    ]
+    taken: dict[int, int] = {}
+
+    def place(expectation: int, tried: set[int]) -> bool:
+        for change in fitting[expectation]:
+            if change not in tried:
+                tried.add(change)
+                if change not in taken or place(taken[change], tried):
+                    taken[change] = expectation
+                    return True
+        return False
+
+    for number in range(len(expected)):
+        place(number, set())
+    return {expectation: change for change, expectation in taken.items()}
 
 
 def misses(change: Change, expectation: Mapping[str, Any]) -> Iterator[str]:

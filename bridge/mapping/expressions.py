@@ -1,7 +1,7 @@
 """Paths and expressions: JMESPath (https://jmespath.org) with our functions, compiled once.
 
 A plain dotted path is walked directly, which is an order of magnitude faster and can tell missing from null. An
-expression that comes out null is *missing* if none of the paths it reads is there, and *null* otherwise.
+expression that comes out null or empty is *missing* if none of the paths it reads is there, and *null* otherwise.
 """
 
 import warnings
@@ -11,6 +11,7 @@ from typing import Any
 
 import jmespath
 from jmespath.exceptions import JMESPathError, LexerError, ParseError
+from jmespath.parser import Parser as JMESPathParser
 from jmespath.visitor import TreeInterpreter
 
 from bridge.errors import BridgeError, RuleError
@@ -54,7 +55,7 @@ class Expression:
             raise
         except (JMESPathError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
             raise RuleError(f"cannot be evaluated: {type(error).__name__}") from None
-        if value is None and self.paths and all(walk(scope, path) is MISSING for path in self.paths):
+        if value in (None, "") and self.paths and all(walk(scope, path) is MISSING for path in self.paths):
             return MISSING
         return value
 
@@ -69,17 +70,31 @@ def compile_expression(text: str) -> Expression:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", PendingDeprecationWarning)
-            tree = jmespath.compile(text).parsed
+            tree = Parser().parse(text).parsed
+            expression = Expression(text, plain_path(tree), tuple(paths(tree)), tree)
+            found = list(calls(tree))
     except ParseError as error:
         raise ExpressionError(f"not a JMESPath expression: {reason_of(error)}", error.lex_position or 0) from None
     except PendingDeprecationWarning:
         raise ExpressionError("what stands between backticks must be JSON: text goes between single quotes") from None
     except (JMESPathError, ValueError, RecursionError):
         raise ExpressionError("not a JMESPath expression: it is empty or too deep") from None
-    for name, given in calls(tree):
+    for name, given, offset in found:
         if problem := arity_problem(name, given):
-            raise ExpressionError(problem, max(text.find(f"{name}("), 0))
-    return Expression(text, plain_path(tree), tuple(paths(tree)), tree)
+            raise ExpressionError(problem, offset)
+    return expression
+
+
+class Parser(JMESPathParser):
+    """Remembers where each function is called. jmespath has no way to ask: this reaches into its parser."""
+
+    _tokens: list[Node]
+    _index: int
+
+    def _token_led_lparen(self, left: Node) -> Node:
+        name = self._tokens[self._index - 2]
+        call = super()._token_led_lparen(left)  # type: ignore[misc]  # the stubs leave out what is private
+        return {**call, "offset": name["start"]}
 
 
 def reason_of(error: ParseError) -> str:
@@ -112,9 +127,10 @@ def paths(node: Node) -> Iterator[Path]:
         yield from paths(child)
 
 
-def calls(node: Node) -> Iterator[tuple[str, int]]:
+def calls(node: Node) -> Iterator[tuple[str, int, int]]:
+    """Every call: the function's name, how many arguments, and where."""
     if node["type"] == "function_expression":
-        yield node["value"], len(node["children"])
+        yield node["value"], len(node["children"]), node["offset"]
     for child in node["children"]:
         if isinstance(child, dict):
             yield from calls(child)

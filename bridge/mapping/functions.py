@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from functools import lru_cache
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from functools import lru_cache, reduce
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -27,6 +27,11 @@ from bridge.payload import describe
 MILLISECONDS_FROM = 100_000_000_000
 
 _NUMBER = re.compile(r"\d+")
+
+#: More would take long to reckon with, and fits no field.
+MAX_DIGITS = 400
+#: Sums, differences and products are exact; a quotient has as many digits as a decimal usually has.
+EXACT = Context(prec=5 * MAX_DIGITS)
 
 UNITS = {"s": times.SECOND, "ms": times.MILLISECOND, "us": 1}
 
@@ -46,16 +51,24 @@ def decimal(value: Any, name: str) -> Decimal:
             number = Decimal(repr(value) if isinstance(value, float) else value)
         except InvalidOperation:
             raise RuleError(f"{name}() takes numbers, and this text is none") from None
-        if number.is_finite():
+        if number.is_finite() and abs(number.adjusted()) <= MAX_DIGITS and len(number.as_tuple().digits) <= MAX_DIGITS:
             return number
     raise RuleError(f"{name}() takes numbers, not {describe(value)}")
 
 
+def number(exact: Decimal) -> int | float | Decimal:
+    """As JSON would have it, if that is exact: JMESPath compares and sums those."""
+    if exact == exact.to_integral_value():
+        return int(exact)
+    nearest = float(exact)
+    return nearest if Decimal(repr(nearest)) == exact else exact
+
+
 def whole(value: Any, name: str) -> int:
-    number = decimal(value, name)
-    if number != number.to_integral_value():
+    given = decimal(value, name)
+    if given != given.to_integral_value():
         raise RuleError(f"{name}() takes a whole number here")
-    return int(number)
+    return int(given)
 
 
 def moment(value: Any) -> int:
@@ -63,10 +76,10 @@ def moment(value: Any) -> int:
     try:
         if isinstance(value, str) and not _NUMBER.fullmatch(value):
             return times.from_iso(value)
-        number = decimal(value, "date")
-        unit = times.MILLISECOND if abs(number) >= MILLISECONDS_FROM else times.SECOND
-        return times.from_epoch(int(number * unit), 1)
-    except (ValueError, RuleError):
+        since = decimal(value, "date")
+        unit = times.MILLISECOND if abs(since) >= MILLISECONDS_FROM else times.SECOND
+        return times.from_epoch(int(since * unit), 1)
+    except (ValueError, ArithmeticError, RuleError):
         raise RuleError(f"is {describe(value)} but no time: ISO 8601 text or a number is") from None
 
 
@@ -74,7 +87,7 @@ def zone(name: str) -> tzinfo:
     try:
         return UTC if name == "UTC" else ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise RuleError(f"date() knows no zone {name!r}: names such as Europe/Berlin are accepted") from None
+        raise RuleError("date() does not know this zone: names such as Europe/Berlin are accepted") from None
 
 
 def lower(value: Any) -> str:
@@ -112,28 +125,29 @@ def concat(*values: Any) -> str:
     return "".join(text(value, "concat") for value in values if value is not None)
 
 
-def add(*values: Any) -> Decimal:
-    return sum((decimal(value, "add") for value in values), Decimal(0))
+def add(*values: Any) -> Any:
+    return number(reduce(EXACT.add, (decimal(value, "add") for value in values)))
 
 
-def subtract(value: Any, other: Any) -> Decimal:
-    return decimal(value, "subtract") - decimal(other, "subtract")
+def subtract(value: Any, other: Any) -> Any:
+    return number(EXACT.subtract(decimal(value, "subtract"), decimal(other, "subtract")))
 
 
-def multiply(value: Any, other: Any) -> Decimal:
-    return decimal(value, "multiply") * decimal(other, "multiply")
+def multiply(value: Any, other: Any) -> Any:
+    return number(EXACT.multiply(decimal(value, "multiply"), decimal(other, "multiply")))
 
 
-def divide(value: Any, other: Any) -> Decimal:
+def divide(value: Any, other: Any) -> Any:
     divisor = decimal(other, "divide")
     if not divisor:
         raise RuleError("divide() by zero")
-    return decimal(value, "divide") / divisor
+    return number(decimal(value, "divide") / divisor)
 
 
-def round_(value: Any, digits: Any = 0) -> Decimal:
+def round_(value: Any, digits: Any = 0) -> Any:
     """Half away from zero, as invoices are rounded."""
-    return decimal(value, "round").quantize(Decimal(1).scaleb(-whole(digits, "round")), ROUND_HALF_UP)
+    places = Decimal(1).scaleb(-whole(digits, "round"))
+    return number(decimal(value, "round").quantize(places, ROUND_HALF_UP, EXACT))
 
 
 def date(value: Any, zone_name: str = "UTC", form: str = "date") -> str:

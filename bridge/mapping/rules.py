@@ -127,6 +127,8 @@ def apply(rules: Sequence[Rule], event: Event) -> Translation:
             continue
         for place, scope in scopes:
             try:
+                if not applies(rule, scope):
+                    continue
                 change = change_of(rule, scope, event)
             except RuleError as error:
                 failures.append(f"rule {rule.name!r}{place}: {error}")
@@ -137,10 +139,9 @@ def apply(rules: Sequence[Rule], event: Event) -> Translation:
 
 
 def scopes_of(rule: Rule, payload: Any) -> Iterator[tuple[str, Any]]:
-    """What the rule's expressions see, once or for each element, if its condition holds there."""
+    """What the rule's expressions see: the payload, or one element after the other with the payload around it."""
     if rule.for_each is None:
-        if rule.when is None or condition(rule.when, payload):
-            yield "", payload
+        yield "", payload
         return
     elements = evaluate(rule.for_each, payload, "for_each")
     if elements is MISSING or elements is None:
@@ -150,16 +151,14 @@ def scopes_of(rule: Rule, payload: Any) -> Iterator[tuple[str, Any]]:
         raise RuleError(f"for_each {rule.for_each.text}: is {what}: a list of at most {MAX_ELEMENTS} was expected")
     around = payload if isinstance(payload, dict) else {}
     for number, element in enumerate(elements):
-        scope = {**around, "item": element}
-        if rule.when is None or condition(rule.when, scope):
-            yield f" [{number}]", scope
+        yield f" [{number}]", {**around, "item": element}
 
 
-def condition(when: Expression, scope: Any) -> bool:
+def applies(rule: Rule, scope: Any) -> bool:
     try:
-        return when.holds(scope)
+        return rule.when is None or rule.when.holds(scope)
     except RuleError as error:
-        raise RuleError(f"when {when.text}: {error}") from None
+        raise RuleError(f"when {rule.when.text if rule.when else ''}: {error}") from None
 
 
 def evaluate(expression: Expression, scope: Any, what: str) -> Any:

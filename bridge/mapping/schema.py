@@ -8,7 +8,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, vali
 from bridge.errors import RuleError
 from bridge.mapping.hints import accepted
 from bridge.mapping.rules import Absent, TooLong
-from bridge.mapping.values import to_text
+from bridge.mapping.values import to_text, unholdable
 from bridge.model import ENTITIES, MAX_KEY_LENGTH, MAX_VALUE_LENGTH
 from bridge.payload import describe
 from bridge.senders import SENDERS
@@ -41,9 +41,24 @@ def check_keys(given: Any, known: Iterable[str]) -> None:
             raise ValidationError(unknown)
 
 
+def check_holdable(text: str) -> None:
+    if problem := unholdable(text):
+        raise ValidationError(problem)
+
+
+def text_of(value: Any) -> str:
+    if isinstance(value, dict | list) or value is None:
+        raise ValidationError(f"text or a number is expected, not {describe(value)}")
+    try:
+        return to_text(value)
+    except RuleError as error:
+        raise ValidationError(str(error)) from None
+
+
 class Text(fields.Field[str]):
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         if isinstance(value, str) and value:
+            check_holdable(value)
             return value
         remedy = ": put it in quotes" if isinstance(value, int | float) else ""
         raise ValidationError(f"text is expected, not {describe(value) if value != '' else 'empty text'}{remedy}")
@@ -53,10 +68,8 @@ class Scalar(fields.Field[str]):
     """A constant: text, or a number, true or false in the text that Metronome gets."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
-        try:
-            text = to_text(value)
-        except RuleError:
-            raise ValidationError(f"text or a number is expected, not {describe(value)}") from None
+        text = text_of(value)
+        check_holdable(text)
         if not 0 < len(text) <= MAX_VALUE_LENGTH:
             raise ValidationError(f"has {len(text)} characters: 1 to {MAX_VALUE_LENGTH} are accepted")
         return text
@@ -167,24 +180,46 @@ class RuleSchema(Strict):
 
 class ExpectedField(fields.Field[str]):
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
-        try:
-            return to_text(value)
-        except RuleError:
-            raise ValidationError(f"text is expected, not {describe(value)}") from None
+        return text_of(value)
+
+
+class Block(fields.Field[Mapping[str, Any]]):
+    """Keys of any name, or of those in `words`, each with a value of one kind."""
+
+    def __init__(self, inner: fields.Field[Any], words: Iterable[str] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.inner = inner
+        self.words = words
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Mapping[str, Any]:
+        if not isinstance(value, dict):
+            raise ValidationError("a block of keys is expected here")
+        if self.words is not None:
+            check_keys(value, self.words)
+        result: dict[str, Any] = {}
+        errors: dict[str, Any] = {}
+        for key, given in value.items():
+            try:
+                result[key] = self.inner.deserialize(given)
+            except ValidationError as error:
+                errors[key] = error.messages
+        if errors:
+            raise ValidationError(errors)
+        return result
 
 
 class ExpectationSchema(Strict):
     entity = Word(ENTITIES)
     id = Text()
-    lookup = fields.Dict(keys=Word(LOOKUPS), values=Text(), validate=validate.Length(equal=1))
-    set = fields.Dict(keys=Text(), values=ExpectedField())
+    lookup = Block(Text(), LOOKUPS, validate=validate.Length(equal=1))
+    set = Block(ExpectedField())
     remove = fields.List(Text())
 
 
 class ExampleSchema(Strict):
     name = Text(required=True)
     event = fields.Raw(required=True, allow_none=False)
-    headers = fields.Dict(keys=Text(), values=Text())
+    headers = Block(Text())
     expect = fields.List(fields.Nested(ExpectationSchema), required=True)
 
 
@@ -192,7 +227,7 @@ class SourceSchema(Strict):
     description = Text()
     sender = Word(SENDERS, required=True)
     secrets = fields.List(Text(), required=True, validate=validate.Length(min=1))
-    options = fields.Dict(keys=Text(), values=fields.Raw())
+    options = Block(fields.Raw(allow_none=True))
     rules = fields.List(fields.Nested(RuleSchema), required=True, validate=validate.Length(min=1, max=MAX_RULES))
     examples = fields.List(fields.Nested(ExampleSchema))
 
@@ -201,7 +236,8 @@ class SourceSchema(Strict):
         """Rules and examples are told apart by their names."""
         for block in ("rules", "examples") if isinstance(original, dict) else ():
             parts = original.get(block)
-            names = [part.get("name") if isinstance(part, dict) else None for part in parts or ()]
+            known = parts if isinstance(parts, list) else []
+            names = [part.get("name") if isinstance(part, dict) else None for part in known]
             again = [index for index, name in enumerate(names) if name is not None and name in names[:index]]
             if again:
                 raise ValidationError(

@@ -1,5 +1,6 @@
 """Custom field values are text: what becomes of everything else, exactly once and the same everywhere."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +10,9 @@ from bridge.payload import describe
 
 #: From here on a JSON number may have lost digits on its way through a float.
 INEXACT_FROM = 2**63
+LARGEST = 10**MAX_VALUE_LENGTH
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def to_text(value: Any) -> str:
@@ -21,6 +25,8 @@ def to_text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
+        if not -LARGEST < value < LARGEST:
+            raise RuleError(f"is a number of more than {MAX_VALUE_LENGTH} digits")
         return str(value)
     if isinstance(value, float):
         if not abs(value) < INEXACT_FROM:
@@ -40,8 +46,8 @@ def plain(number: Decimal) -> str:
 
 def fit(text: str, *, truncate: bool) -> str:
     """Text that Metronome and every database can hold. Raises RuleError."""
-    if "\x00" in text:
-        raise RuleError("contains a NUL character")
+    if problem := unholdable(text):
+        raise RuleError(problem)
     if len(text) <= MAX_VALUE_LENGTH:
         return text
     if truncate:
@@ -49,3 +55,10 @@ def fit(text: str, *, truncate: bool) -> str:
     raise RuleError(
         f"has {len(text)} characters: Metronome takes {MAX_VALUE_LENGTH}; see too_long, or shorten it with substring()"
     )
+
+
+def unholdable(text: str) -> str | None:
+    """What is in a text that PostgreSQL or UTF-8 cannot hold."""
+    if "\x00" in text:
+        return "contains a NUL character"
+    return "contains half a character (a lone surrogate)" if _SURROGATE.search(text) else None

@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from bridge.model import Attempt, ChangeState, Field, Outcome, StoredChange, Verdict
+from bridge.model import Attempt, ChangeState, Field, Outcome, StoredChange
 from bridge.pipeline.fold import Fold, fold
-from bridge.pipeline.retry import Decision, Next, decide
+from bridge.pipeline.gatekeeper import Gatekeeper
+from bridge.pipeline.retry import Decision, Next, decide, said
 from bridge.store.entities import Claim, Entities, Settlement
-from bridge.store.gate import Gate
+from bridge.times import SECOND
 
 
 class CustomFields(Protocol):
@@ -24,6 +25,8 @@ class Delivery:
     """One claim while it is being delivered."""
 
     claim: Claim
+    #: Whether it holds a counted place at the gate.
+    counted: bool
     known: dict[str, Field]
     attempts: list[Attempt] = field(default_factory=list)
     fields: dict[str, Field] = field(default_factory=dict)
@@ -41,11 +44,12 @@ class Deliverer:
     def __init__(
         self,
         entities: Entities,
-        gate: Gate,
+        gatekeeper: Gatekeeper,
         metronome: CustomFields,
         *,
         clock: Callable[[], int],
         jitter: Callable[[], float],
+        sleep: Callable[[float], object],
         call_budget: int,
         park_for: int,
         resend_unchanged: bool,
@@ -53,20 +57,23 @@ class Deliverer:
     ) -> None:
         """`call_budget`: the longest that one call can take; `park_for`: how long to wait for an entity to exist."""
         self.entities = entities
-        self.gate = gate
+        self.gatekeeper = gatekeeper
         self.metronome = metronome
         self.clock = clock
         self.jitter = jitter
+        self.sleep = sleep
         self.call_budget = call_budget
         self.park_for = park_for
         self.resend_unchanged = resend_unchanged
         self.log = log
 
-    def deliver(self, claim: Claim) -> None:
+    def deliver(self, claim: Claim, *, counted: bool = False) -> bool:
+        """`counted`: this job holds a place at the gate. Whether Metronome answered as it should."""
         work = self.entities.load(claim)
-        delivery = Delivery(claim, dict(work.fields))
+        delivery = Delivery(claim, counted, dict(work.fields))
         decision = self.write(delivery, work.changes)
         self.entities.settle(claim, self.settlement(delivery, decision, work.changes), self.clock())
+        return bool(delivery.attempts) and decision.next not in (Next.RETRY, Next.YIELD)
 
     def write(self, delivery: Delivery, changes: Sequence[StoredChange]) -> Decision:
         """Deliver these changes, the newest first. What is refused is halved until the bad change stands alone."""
@@ -106,34 +113,42 @@ class Deliverer:
                 )
             )
         for name, keys, call in calls:
+            if not self.may_call(delivery):
+                return Decision(Next.YIELD, self.clock())
             started_at = self.clock()
-            if started_at + self.call_budget > claim.until:
-                # The lease could end during the call, and somebody else's newer value be overwritten.
-                return Decision(Next.YIELD, started_at)
             outcome = call()
             changes = sorted({folded.written[key].stamp.change for key in keys})
             attempt = Attempt(name, tuple(keys), outcome, started_at, self.clock() - started_at, tuple(changes))
             delivery.attempts.append(attempt)
             self.log(claim, attempt)
-            decision = self.decide(outcome, claim)
+            decision = self.decide(outcome, delivery)
             if decision.next is not Next.DONE:
                 return decision
             delivery.hold({key: folded.written[key] for key in keys})
         return Decision(Next.DONE)
 
-    def decide(self, outcome: Outcome, claim: Claim) -> Decision:
-        tries = self.gate.state().tries if outcome.verdict is Verdict.LIMITED else claim.tries
-        decision = decide(outcome, tries, self.clock(), self.jitter())
-        if decision.next is Next.CLOSE_GATE:
-            self.gate.close(decision.at, decision.reason)
-        return decision
+    def may_call(self, delivery: Delivery) -> bool:
+        """Whether a call may begin: if it could outlast the lease, somebody else's newer value might be overwritten."""
+        wait = self.gatekeeper.another() if delivery.attempts else 0
+        if self.clock() + wait + self.call_budget > delivery.claim.until:
+            return False
+        if wait:
+            self.sleep(wait / SECOND)
+        return True
+
+    def decide(self, outcome: Outcome, delivery: Delivery) -> Decision:
+        gate = self.gatekeeper.report(outcome, counted=delivery.counted)
+        now = self.clock()
+        if gate is not None and not gate.is_open(now):
+            return Decision(Next.YIELD, gate.closed_until, said(outcome))
+        return decide(outcome, delivery.claim.tries, now, self.jitter())
 
     def settlement(self, delivery: Delivery, decision: Decision, changes: Sequence[StoredChange]) -> Settlement:
         retry_at: int | None = decision.at
         tries = delivery.claim.tries + 1
         if decision.next is Next.DONE:
             retry_at, tries = None, 0
-        elif decision.next in (Next.CLOSE_GATE, Next.YIELD):
+        elif decision.next is Next.YIELD:
             tries = delivery.claim.tries
         elif decision.next is Next.PARK and not self.park(delivery, decision, changes):
             retry_at, tries = None, 0

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from bridge.metronome.directory import Directory, Found
 from bridge.model import Outcome, Reference, Verdict
-from bridge.pipeline.retry import Next, decide, said
-from bridge.store.gate import Gate
+from bridge.pipeline.gatekeeper import Gatekeeper
+from bridge.pipeline.retry import decide, said
 from bridge.store.references import Question, References
 
 
@@ -13,7 +13,7 @@ class Resolver:
     def __init__(
         self,
         references: References,
-        gate: Gate,
+        gatekeeper: Gatekeeper,
         directory: Directory,
         *,
         clock: Callable[[], int],
@@ -22,36 +22,38 @@ class Resolver:
     ) -> None:
         """`park_for`: for how many microseconds a change waits for its reference before it is refused."""
         self.references = references
-        self.gate = gate
+        self.gatekeeper = gatekeeper
         self.directory = directory
         self.clock = clock
         self.jitter = jitter
         self.park_for = park_for
 
-    def resolve(self, question: Question) -> None:
+    def resolve(self, question: Question, *, counted: bool = False) -> bool:
+        """`counted`: this job holds a place at the gate. Whether Metronome answered as it should."""
         found = self.directory.find(question.reference)
+        gate = self.gatekeeper.report(found.outcome, counted=counted)
         now = self.clock()
-        if len(found.entity_ids) == 1:
+        if gate is not None and not gate.is_open(now):
+            self.references.postpone(question, gate.closed_until, said(found.outcome), tries=question.tries)
+        elif len(found.entity_ids) == 1:
             self.references.answer(question, found.entity_ids[0], now)
-        elif found.outcome.verdict is Verdict.ACCEPTED:
-            reason = unanswered(question.reference, found)
-            decision = decide(Outcome(Verdict.UNKNOWN), question.tries, now, self.jitter())
-            self.references.postpone(
-                question, decision.at, reason, tries=question.tries + 1, refuse_before=now - self.park_for
-            )
         else:
-            self.fail(question, found.outcome, now)
+            self.postpone(question, found, now)
+        return found.outcome.verdict is Verdict.ACCEPTED
 
-    def fail(self, question: Question, outcome: Outcome, now: int) -> None:
-        """Metronome did not answer the question: nothing is known about the reference."""
-        decision = decide(outcome, question.tries, now, self.jitter())
-        if decision.next is Next.CLOSE_GATE:
-            self.gate.close(decision.at, decision.reason)
-            self.references.postpone(question, decision.at, decision.reason, tries=question.tries)
-            return
-        if decision.next is Next.GIVE_UP:
-            decision = decide(Outcome(Verdict.UNKNOWN), question.tries, now, self.jitter())
-        self.references.postpone(question, decision.at, said(outcome), tries=question.tries + 1)
+    def postpone(self, question: Question, found: Found, now: int) -> None:
+        """No answer, or none that can be used. Only a clear no can use up the patience for what is parked."""
+        clear = found.outcome.verdict is Verdict.ACCEPTED
+        reason = unanswered(question.reference, found) if clear else said(found.outcome)
+        slowly = clear or found.outcome.verdict is Verdict.REFUSED
+        outcome = Outcome(Verdict.UNKNOWN) if slowly else found.outcome
+        self.references.postpone(
+            question,
+            decide(outcome, question.tries, now, self.jitter()).at,
+            reason,
+            tries=question.tries + 1,
+            refuse_before=now - self.park_for if clear else 0,
+        )
 
 
 def unanswered(reference: Reference, found: Found) -> str:

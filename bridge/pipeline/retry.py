@@ -16,9 +16,7 @@ class Next(StrEnum):
     PARK = "park"
     #: It will never do.
     GIVE_UP = "give up"
-    #: Nobody calls before `at`. No change is to blame, and no try is counted.
-    CLOSE_GATE = "close the gate"
-    #: Somebody else may go on at once. No try is counted.
+    #: Not now: the gate is closed until `at`, or the lease too short. No change is to blame, and no try is counted.
     YIELD = "yield"
 
 
@@ -44,11 +42,7 @@ class Backoff:
 
 
 ENTITY = Backoff(SECOND, MINUTE)
-GATE = Backoff(SECOND, MINUTE)
 UNKNOWN = Backoff(5 * SECOND, HOUR)
-
-#: How long nobody calls after a token was refused. It may be replaced any time.
-TOKEN_REFUSED = 30 * SECOND
 
 
 def decide(outcome: Outcome, tries: int, now: int, jitter: float) -> Decision:
@@ -57,16 +51,11 @@ def decide(outcome: Outcome, tries: int, now: int, jitter: float) -> Decision:
     match outcome.verdict:
         case Verdict.ACCEPTED:
             return Decision(Next.DONE)
-        case Verdict.LIMITED:
-            wait = GATE.wait(tries, jitter) if outcome.retry_after is None else outcome.retry_after
-            return Decision(Next.CLOSE_GATE, now + wait, reason)
-        case Verdict.UNAUTHORIZED:
-            return Decision(Next.CLOSE_GATE, now + TOKEN_REFUSED, f"the token is refused: {reason}")
         case Verdict.UNKNOWN:
             return Decision(Next.PARK, now + UNKNOWN.wait(tries, 1 - jitter / 2), reason)
         case Verdict.REFUSED:
             return Decision(Next.GIVE_UP, reason=reason)
-        case Verdict.UNAVAILABLE:
+        case Verdict.UNAVAILABLE | Verdict.LIMITED | Verdict.UNAUTHORIZED:
             wait = max(ENTITY.wait(tries, jitter), outcome.retry_after or 0)
             return Decision(Next.RETRY, now + wait, reason)
 

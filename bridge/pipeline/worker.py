@@ -3,12 +3,14 @@
 import queue
 import threading
 from collections.abc import Callable
+from typing import Protocol
 
 import structlog
 
 from bridge.errors import StoreError
 from bridge.model import StoredEvent
 from bridge.pipeline.deliver import Deliverer
+from bridge.pipeline.gatekeeper import Gatekeeper
 from bridge.pipeline.resolve import Resolver
 from bridge.store import Store
 from bridge.store.entities import Claim
@@ -29,6 +31,14 @@ STORE_PAUSE_SECONDS = 1.0
 Job = Claim | Question
 
 
+class SharedClock(Protocol):
+    """Microseconds, by a clock that is set by the one that all replicas share."""
+
+    def __call__(self) -> int: ...
+
+    def follow(self, now: int) -> None: ...
+
+
 class Worker:
     """One dispatcher thread and `threads` delivery threads. Claims last for `lease_for` microseconds."""
 
@@ -39,7 +49,8 @@ class Worker:
         translate: Callable[[StoredEvent], Translated],
         deliverer: Deliverer,
         resolver: Resolver,
-        clock: Callable[[], int],
+        gatekeeper: Gatekeeper,
+        clock: SharedClock,
         new_lease: Callable[[], str],
         lease_for: int,
         threads: int,
@@ -48,11 +59,12 @@ class Worker:
         self.translate = translate
         self.deliverer = deliverer
         self.resolver = resolver
+        self.gatekeeper = gatekeeper
         self.clock = clock
         self.new_lease = new_lease
         self.lease_for = lease_for
         self.threads = threads
-        self.jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self.jobs: queue.SimpleQueue[tuple[Job, bool] | None] = queue.SimpleQueue()
         self.lock = threading.Lock()
         self.taken = 0
         self.stopping = threading.Event()
@@ -92,54 +104,80 @@ class Worker:
 
     def step(self) -> int:
         """Do what can be done now. For how many microseconds there is nothing more to do, if no signal comes."""
+        seen = self.look()
+        if seen.received:
+            self.store.events.translate(self.translate, BATCH, seen.now)
+            seen = self.look()
+        wait = self.submit(seen)
+        return 0 if seen.received else min(wait, LONGEST_PAUSE)
+
+    def look(self) -> Glance:
         now = self.clock()
         seen = self.store.glance(now)
-        if seen.received:
-            self.store.events.translate(self.translate, BATCH, now)
-            seen = self.store.glance(now)
-        if not seen.gate.is_open(now):
-            return min(LONGEST_PAUSE, seen.gate.closed_until - now)
-        self.submit(seen, now)
-        if seen.received:
-            return 0
-        next_due = seen.next_due()
-        return LONGEST_PAUSE if next_due is None or next_due <= now else min(LONGEST_PAUSE, next_due - now)
+        if seen.now != now:
+            self.clock.follow(seen.now)
+        return seen
 
-    def submit(self, seen: Glance, now: int) -> None:
-        """Claim no more than there are threads for, so that nothing waits under a lease."""
+    def submit(self, seen: Glance) -> int:
+        """Claim no more than there are threads for, so that nothing waits under a lease. When to look again."""
+        due = seen.next_due()
+        if due is None or due > seen.now:
+            return LONGEST_PAUSE if due is None else due - seen.now
         free = self.threads - self.taken
-        lease, until = self.new_lease(), now + self.lease_for
-        jobs: list[Job] = []
-        if free and seen.reference_due is not None and seen.reference_due <= now:
-            jobs += self.store.references.claim(lease, free, now, until)
-        if free > len(jobs) and seen.entity_due is not None and seen.entity_due <= now:
-            jobs += self.store.entities.claim(lease, free - len(jobs), now, until)
+        if not free:
+            return LONGEST_PAUSE
+        admission = self.gatekeeper.admit(seen.gate, free)
+        jobs = self.claim(seen, admission.granted)
+        if unused := admission.granted - len(jobs):
+            self.gatekeeper.give_back(unused)
         with self.lock:
             self.taken += len(jobs)
         for job in jobs:
-            self.jobs.put(job)
+            self.jobs.put((job, admission.counted))
+        return admission.wait or LONGEST_PAUSE
+
+    def claim(self, seen: Glance, most: int) -> list[Job]:
+        lease, until = self.new_lease(), seen.now + self.lease_for
+        jobs: list[Job] = []
+        if most and seen.reference_due is not None and seen.reference_due <= seen.now:
+            jobs += self.store.references.claim(lease, most, seen.now, until)
+        if most > len(jobs) and seen.entity_due is not None and seen.entity_due <= seen.now:
+            jobs += self.store.entities.claim(lease, most - len(jobs), seen.now, until)
+        return jobs
 
     def work(self) -> None:
-        while (job := self.jobs.get()) is not None:
+        while (taken := self.jobs.get()) is not None:
+            job, counted = taken
+            healthy = False
             try:
-                self.do(job)
+                healthy = self.do(job, counted=counted)
             except StoreError as error:
                 # The lease ends by itself, and the job is done again.
                 log.warning("store unavailable", error=str(error))
             except Exception:
                 log.exception("job failed", job=type(job).__name__)
             finally:
-                with self.lock:
-                    self.taken -= 1
-                self.store.signal.notify()
+                self.finish(counted=counted, healthy=healthy)
 
-    def do(self, job: Job) -> None:
+    def do(self, job: Job, *, counted: bool) -> bool:
+        """Whether Metronome answered as it should."""
         if self.stopping.is_set():
             self.release(job)
-        elif isinstance(job, Claim):
-            self.deliverer.deliver(job)
-        else:
-            self.resolver.resolve(job)
+            return False
+        if isinstance(job, Claim):
+            return self.deliverer.deliver(job, counted=counted)
+        return self.resolver.resolve(job, counted=counted)
+
+    def finish(self, *, counted: bool, healthy: bool) -> None:
+        try:
+            if counted:
+                self.gatekeeper.finish(healthy=healthy)
+        except StoreError as error:
+            # The place at the gate is free again when permits end.
+            log.warning("store unavailable", error=str(error))
+        with self.lock:
+            self.taken -= 1
+        self.store.signal.notify()
 
     def release(self, job: Job) -> None:
         """Give back what was claimed but not begun."""

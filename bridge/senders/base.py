@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from marshmallow import Schema
 
-from bridge.errors import NotThisShapeError
+from bridge.errors import NotThisShapeError, SignError
 from bridge.model import Event, Request
 from bridge.payload import describe
 
@@ -34,7 +34,10 @@ def no_objection(secret: str, **_: Any) -> None:
 
 
 def compose_json(payload: Any) -> bytes:
-    return orjson.dumps(payload)
+    try:
+        return orjson.dumps(payload)
+    except TypeError as error:
+        raise SignError(f"the payload cannot be JSON: {error}") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from bridge.store.database import Database
 from bridge.store.entities import Entities, Queue
 from bridge.store.events import Events
 from bridge.store.gate import Gate
-from bridge.store.glance import Glance, glance
+from bridge.store.glance import Glance, Glances
 from bridge.store.references import References
 from bridge.store.schema import check, upgrade
 from bridge.store.signal import Signal, signal_of
@@ -23,6 +23,7 @@ class Store:
     entities: Entities
     references: References
     gate: Gate
+    glances: Glances
     signal: Signal
 
     def check(self) -> None:
@@ -34,7 +35,7 @@ class Store:
         return upgrade(self.database)
 
     def glance(self, now: int) -> Glance:
-        return glance(self.database, now)
+        return self.glances.take(now)
 
     def close(self) -> None:
         self.signal.close()
@@ -54,5 +55,6 @@ def open_store(url: str, connections: int, lookup_cache: int) -> Store:
         entities=Entities(database),
         references=references,
         gate=Gate(database),
+        glances=Glances(database),
         signal=signal_of(database),
     )

@@ -8,16 +8,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy import BigInteger, Connection, Engine, Table, bindparam, create_engine, event, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.sql import ColumnElement
 
 from bridge.errors import SettingError, StoreError
 
 #: How long to wait for a lock, or for a free connection, before the store counts as unavailable.
 PATIENCE_SECONDS = 5
+
+SERVER_TIME = literal_column("(extract(epoch FROM clock_timestamp()) * 1000000)::bigint", BigInteger).label("now")
 
 
 class Database:
@@ -43,6 +46,11 @@ class Database:
             self.durable = self.engine
         # A statement that stands alone needs no BEGIN and COMMIT around it: on PostgreSQL each is a round trip.
         self.single = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @property
+    def now(self) -> ColumnElement[int]:
+        """The time as the database has it, so that replicas need not agree. SQLite has none of its own: bind `now`."""
+        return bindparam("now", type_=BigInteger) if self.is_sqlite else SERVER_TIME
 
     @property
     def is_sqlite(self) -> bool:

@@ -1,46 +1,41 @@
-"""The gate: whether calls to Metronome may be made, for all replicas at once."""
+"""The gate as remembered: one row that all replicas change one after the other."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields
+from typing import Any, TypeVar
 
 from sqlalchemy import select, update
 
+from bridge.model import Cause, GateState
 from bridge.store.database import Database
 from bridge.store.tables import gate
 
+T = TypeVar("T")
 
-@dataclass(frozen=True, slots=True)
-class GateState:
-    #: 0: open.
-    closed_until: int = 0
-    reason: str | None = None
-    #: How often it closed since it last was open.
-    tries: int = 0
-
-    def is_open(self, now: int) -> bool:
-        return self.closed_until <= now
-
-
-STATE = select(gate.c.closed_until, gate.c.reason, gate.c.tries)
+COLUMNS = [gate.c[field.name] for field in fields(GateState)]
+READ = select(*COLUMNS)
 
 
 class Gate:
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.hold = select(*COLUMNS, database.now).with_for_update()
 
     def state(self) -> GateState:
         with self.database.read() as connection:
-            row = connection.execute(STATE).one_or_none()
-        return GateState(*row) if row else GateState()
+            return state_of(tuple(connection.execute(READ).one()))
 
-    def close(self, until: int, reason: str) -> None:
-        """Close it, or keep it closed for longer."""
+    def change(self, step: Callable[[GateState, int], tuple[GateState, T]], now: int) -> T:
+        """Replace the state by what `step` makes of it and of the time, which is the database's own if it has one."""
         with self.database.write() as connection:
-            connection.execute(
-                update(gate)
-                .where(gate.c.closed_until < until)
-                .values(closed_until=until, reason=reason, tries=gate.c.tries + 1)
-            )
+            row = tuple(connection.execute(self.hold, {"now": now}).one())
+            before = state_of(row[:-1])
+            after, result = step(before, row[-1])
+            if after != before:
+                connection.execute(update(gate).values(**asdict(after)))
+        return result
 
-    def open(self) -> None:
-        with self.database.write() as connection:
-            connection.execute(update(gate).values(closed_until=0, reason=None, tries=0))
+
+def state_of(row: Sequence[Any]) -> GateState:
+    closed_until, cause, *rest = row
+    return GateState(closed_until, Cause(cause) if cause else None, *rest)

@@ -130,12 +130,18 @@ references = Table(
 )
 Index("references_due", references.c.due_at)
 
-#: One row: whether calls to Metronome may be made, for all replicas.
+#: One row: how many calls to Metronome may be made, for all replicas. See `model.GateState`.
 gate = Table(
     "gate",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("closed_until", Number, nullable=False),
+    Column("cause", Text),
     Column("reason", Text),
-    Column("tries", Integer, nullable=False),
+    Column("closings", Integer, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("in_flight", Integer, nullable=False),
+    Column("permits_end", Number, nullable=False),
+    Column("widened_at", Number, nullable=False),
+    Column("next_call_at", Number, nullable=False),
 )

@@ -42,6 +42,7 @@ def mappings(bridge: Bridge) -> dict[str, Any]:
 
 def gate(bridge: Bridge) -> dict[str, Any]:
     state = bridge.store.gate.state()
-    if state.is_open(now()):
+    if state.is_wide_open:
         return {"state": "open"}
-    return {"state": "closed", "until": to_iso(state.closed_until), "reason": state.reason}
+    word = "reopening" if state.is_open(now()) else "closed"
+    return {"state": word, "cause": state.cause, "until": to_iso(state.closed_until), "reason": state.reason}

@@ -2,6 +2,7 @@ import pytest
 
 from bridge.metronome.directory import Directory
 from bridge.pipeline.deliver import Deliverer
+from bridge.pipeline.gatekeeper import Gatekeeper
 from bridge.pipeline.resolve import Resolver
 from bridge.times import DAY, SECOND
 from tests.support.clock import Clock
@@ -19,17 +20,30 @@ class Pipeline:
         self.clock = Clock()
         self.metronome = FakeMetronome()
         self.logged = []
+        self.alarms = []
+        self.slept = []
+        # PostgreSQL has a time of its own, and tests have theirs.
+        store.gate.change = lambda step, now, change=store.gate.change: change(lambda state, _: step(state, now), now)
+        self.gatekeeper = Gatekeeper(
+            store.gate,
+            rate=given.get("rate", 0),
+            permit_for=LEASE,
+            clock=self.clock,
+            jitter=lambda: 1.0,
+            alarm=self.alarms.append,
+        )
         common = {"clock": self.clock, "jitter": lambda: 1.0, "park_for": 7 * DAY}
         self.deliverer = Deliverer(
             store.entities,
-            store.gate,
+            self.gatekeeper,
             self.metronome,
+            sleep=self.slept.append,
             call_budget=13 * SECOND,
             resend_unchanged=given.get("resend_unchanged", False),
             log=lambda claim, attempt: self.logged.append((claim, attempt)),
             **common,
         )
-        self.resolver = Resolver(store.references, store.gate, Directory(self.metronome), **common)
+        self.resolver = Resolver(store.references, self.gatekeeper, Directory(self.metronome), **common)
 
     def receive(self, *events, translate=by_payload):
         self.store.events.add("stripe", events, {}, self.clock())

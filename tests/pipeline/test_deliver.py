@@ -1,11 +1,12 @@
 import pytest
 
-from bridge.model import ChangeState, Outcome, Verdict
+from bridge.model import Cause, ChangeState, Outcome, Verdict
 from bridge.times import DAY, SECOND
 from tests.pipeline.conftest import LEASE
 from tests.support.making import ENTITY_ID, NOW, OTHER_ID, asking
 from tests.support.metronome import OK, answers
 
+IDS = {"good": ENTITY_ID, "bad": OTHER_ID}
 BAD = Outcome(Verdict.REFUSED, 400, "no such key")
 DOWN = Outcome(Verdict.UNAVAILABLE, 503, "try later")
 GONE = Outcome(Verdict.UNKNOWN, 404, "no such customer")
@@ -105,15 +106,52 @@ def test_a_limit_closes_the_gate_for_everybody_and_counts_no_try(pipeline):
     assert claim.tries == 0
 
 
-def test_a_refused_token_blames_no_event(pipeline):
+def test_a_refused_token_blames_no_event_and_raises_an_alarm(pipeline):
     pipeline.metronome.judge = answers(Outcome(Verdict.UNAUTHORIZED, 401, "bad token"))
     pipeline.receive(asking("evt_1", {"tier": "gold"}))
     pipeline.deliver()
     assert pipeline.state() == ChangeState.PENDING
-    assert "the token is refused" in pipeline.store.gate.state().reason
+    assert [state.cause for state in pipeline.alarms] == [Cause.UNAUTHORIZED]
     pipeline.clock.advance(30 * SECOND)
     pipeline.deliver()
     assert pipeline.metronome.held[ENTITY_ID] == {"tier": "gold"}
+
+
+def test_many_failures_in_a_row_are_an_outage_and_no_entity_is_to_blame(pipeline):
+    pipeline.metronome.judge = lambda *_: DOWN
+    ids = [f"{number:08x}{ENTITY_ID[8:]}" for number in range(8)]
+    pipeline.receive(*[asking(f"evt_{n}", {"tier": "gold"}, NOW, one) for n, one in enumerate(ids)])
+    claims = pipeline.claim()
+    for claim in claims[:5]:
+        pipeline.deliverer.deliver(claim)
+    gate = pipeline.store.gate.state()
+    assert (gate.cause, gate.width, gate.is_open(pipeline.clock())) == (Cause.OUTAGE, 1, False)
+    for claim in claims[5:]:
+        pipeline.deliverer.deliver(claim)
+    assert len(pipeline.alarms) == 1
+    pipeline.clock.advance(60 * SECOND)
+    assert sorted(claim.tries for claim in pipeline.claim()) == [0, 0, 0, 0, 1, 1, 1, 1]
+
+
+def test_one_failing_entity_is_no_outage(pipeline):
+    pipeline.metronome.judge = lambda _call, entity_id, _values: DOWN if entity_id == OTHER_ID else OK
+    for number in range(9):
+        both = [asking(f"{name}_{number}", {"n": str(number)}, NOW + number, one) for name, one in IDS.items()]
+        pipeline.receive(*both)
+        pipeline.deliver()
+        pipeline.clock.advance(60 * SECOND)
+    assert pipeline.store.gate.state().is_wide_open
+    assert pipeline.metronome.held == {ENTITY_ID: {"n": "8"}}
+
+
+def test_calls_beyond_the_first_of_a_job_are_paid_for_from_the_budget(make_pipeline):
+    pipeline = make_pipeline(rate=2)
+    pipeline.receive(asking("evt_1", {"tier": "gold", "coupon": None}))
+    (claim,) = pipeline.claim()
+    assert pipeline.gatekeeper.admit(pipeline.store.gate.state(), 1).granted == 1
+    pipeline.deliverer.deliver(claim)
+    assert [call for call, _, _ in pipeline.metronome.calls] == ["set", "delete"]
+    assert pipeline.slept == [0.4]
 
 
 def test_a_refused_change_keeps_metronomes_words_and_leaves_the_queue(pipeline):

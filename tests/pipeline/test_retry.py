@@ -3,7 +3,7 @@ from itertools import pairwise
 import pytest
 
 from bridge.model import Outcome, Verdict
-from bridge.pipeline.retry import ENTITY, GATE, UNKNOWN, Decision, Next, decide
+from bridge.pipeline.retry import ENTITY, UNKNOWN, Decision, Next, decide
 from bridge.times import HOUR, MINUTE, SECOND
 from tests.support.making import NOW
 
@@ -12,15 +12,6 @@ from tests.support.making import NOW
     ("outcome", "expected"),
     [
         (Outcome(Verdict.ACCEPTED, 200), Decision(Next.DONE)),
-        (
-            Outcome(Verdict.LIMITED, 429, "slow down", 7 * SECOND),
-            Decision(Next.CLOSE_GATE, NOW + 7 * SECOND, "Metronome answered 429: slow down"),
-        ),
-        (Outcome(Verdict.LIMITED, 429), Decision(Next.CLOSE_GATE, NOW + SECOND, "Metronome answered 429")),
-        (
-            Outcome(Verdict.UNAUTHORIZED, 401, "bad token"),
-            Decision(Next.CLOSE_GATE, NOW + 30 * SECOND, "the token is refused: Metronome answered 401: bad token"),
-        ),
         (
             Outcome(Verdict.UNKNOWN, 404, "no such customer"),
             Decision(Next.PARK, NOW + 2_500_000, "Metronome answered 404: no such customer"),
@@ -48,7 +39,7 @@ def test_every_verdict_is_decided(verdict):
     assert decide(Outcome(verdict), 3, NOW, 0.5).next in Next
 
 
-@pytest.mark.parametrize(("backoff", "longest"), [(ENTITY, MINUTE), (GATE, MINUTE), (UNKNOWN, HOUR)])
+@pytest.mark.parametrize(("backoff", "longest"), [(ENTITY, MINUTE), (UNKNOWN, HOUR)])
 def test_waits_double_up_to_the_longest(backoff, longest):
     waits = [backoff.wait(tries, 1.0) for tries in range(60)]
     assert waits[0] == backoff.first

@@ -4,10 +4,11 @@ import threading
 
 import pytest
 
-from bridge.bootstrap import now
+from bridge.bootstrap import SteadyClock, now
 from bridge.metronome.directory import Directory
-from bridge.model import ChangeState, Outcome, Reference, Verdict
+from bridge.model import Cause, ChangeState, GateState, Outcome, Reference, Verdict
 from bridge.pipeline.deliver import Deliverer
+from bridge.pipeline.gatekeeper import Gatekeeper
 from bridge.pipeline.resolve import Resolver
 from bridge.pipeline.worker import Worker
 from bridge.times import DAY, SECOND
@@ -22,24 +23,30 @@ def start(store):
     """Starts workers on the store, and stops them at the end."""
     running = []
 
-    def begin(metronome, translate=by_payload, threads=4):
-        common = {"clock": now, "jitter": lambda: 0.01, "park_for": DAY}
+    def begin(metronome, translate=by_payload, threads=4, rate=0):
+        clock = SteadyClock()
+        gatekeeper = Gatekeeper(
+            store.gate, rate=rate, permit_for=30 * SECOND, clock=clock, jitter=lambda: 0.01, alarm=lambda _: None
+        )
+        common = {"clock": clock, "jitter": lambda: 0.01, "park_for": DAY}
         deliverer = Deliverer(
             store.entities,
-            store.gate,
+            gatekeeper,
             metronome,
+            sleep=threading.Event().wait,
             call_budget=SECOND,
             resend_unchanged=False,
             log=lambda *_: None,
             **common,
         )
-        resolver = Resolver(store.references, store.gate, Directory(metronome), **common)
+        resolver = Resolver(store.references, gatekeeper, Directory(metronome), **common)
         worker = Worker(
             store,
             translate=translate,
             deliverer=deliverer,
             resolver=resolver,
-            clock=now,
+            gatekeeper=gatekeeper,
+            clock=clock,
             new_lease=lambda: f"lease-{len(running)}",
             lease_for=30 * SECOND,
             threads=threads,
@@ -56,6 +63,10 @@ def start(store):
 def receive(store, *events):
     store.events.add("stripe", events, {}, now())
     store.signal.announce()
+
+
+def close(store, state):
+    store.gate.change(lambda _before, _now: (state, None), now())
 
 
 def until(condition):
@@ -102,12 +113,12 @@ def test_a_failed_call_is_made_again_without_any_signal(store, start):
 
 def test_nothing_is_called_while_the_gate_is_closed(store, start):
     metronome = FakeMetronome()
-    store.gate.close(now() + 3600 * SECOND, "429")
+    close(store, GateState(closed_until=now() + 3600 * SECOND, cause=Cause.LIMITED, width=1))
     start(metronome)
     receive(store, asking("evt_1", {"tier": "gold"}))
     assert until(lambda: store.glance(now()).entity_due is not None)
     assert metronome.calls == []
-    store.gate.open()
+    close(store, GateState())
     assert until(lambda: metronome.held == {ENTITY_ID: {"tier": "gold"}})
 
 

@@ -7,8 +7,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from bridge.errors import SettingError, StoreError
+from bridge.model import GateState
 from bridge.store import open_store
-from bridge.store.gate import GateState
 from bridge.store.tables import metadata
 from bridge.times import HOUR
 from tests.support.making import NOW, event
@@ -106,8 +106,8 @@ def test_a_failed_transaction_leaves_no_trace_and_no_lock(store):
     with pytest.raises(ZeroDivisionError):
         break_off()
     assert store.gate.state() == GateState()
-    store.gate.close(NOW, "429")
-    assert store.gate.state() == GateState(NOW, "429", 1)
+    store.gate.change(lambda state, _: (GateState(NOW), None), NOW)
+    assert store.gate.state() == GateState(NOW)
 
 
 def test_many_threads_write_without_losing_anything(store):

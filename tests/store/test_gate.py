@@ -1,25 +1,49 @@
-from bridge.store.gate import GateState
+import threading
+from dataclasses import replace
+
+import pytest
+
+from bridge.bootstrap import now
+from bridge.model import Cause, GateState
+from bridge.times import MINUTE
 from tests.support.making import NOW
 
 
-def test_the_gate_is_open_at_first(store):
-    assert store.gate.state().is_open(NOW)
-
-
-def test_a_closed_gate_opens_when_its_time_comes(store):
-    store.gate.close(NOW + 5, "Metronome answered 429")
-    state = store.gate.state()
-    assert (state.is_open(NOW + 4), state.is_open(NOW + 5)) == (False, True)
-    assert store.glance(NOW).gate == state
-
-
-def test_the_later_end_counts_whoever_comes_first(store):
-    store.gate.close(NOW + 9, "long")
-    store.gate.close(NOW + 5, "short")
-    assert store.gate.state() == GateState(NOW + 9, "long", 1)
-
-
-def test_opening_forgets_why_it_was_closed(store):
-    store.gate.close(NOW + 9, "why")
-    store.gate.open()
+def test_the_gate_is_wide_open_at_first(store):
     assert store.gate.state() == GateState()
+    assert store.gate.state().is_wide_open
+
+
+def test_what_a_step_makes_of_the_state_is_remembered(store):
+    after = GateState(NOW, Cause.LIMITED, "Metronome answered 429", 1, 8, 2, NOW + 1, NOW + 2, NOW + 3)
+    assert store.gate.change(lambda before, _: (after, before), NOW) == GateState()
+    assert store.gate.state() == after
+    assert store.glance(NOW).gate == after
+
+
+def test_a_step_that_breaks_changes_nothing(store):
+    def fail(_state, _now):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        store.gate.change(fail, NOW)
+    assert store.gate.state() == GateState()
+
+
+def test_replicas_change_it_one_after_the_other(store):
+    def count():
+        for _ in range(20):
+            store.gate.change(lambda state, _: (replace(state, in_flight=state.in_flight + 1), None), NOW)
+
+    threads = [threading.Thread(target=count) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.gate.state().in_flight == 100
+
+
+def test_the_time_is_the_databases_own_if_it_has_one(store):
+    """Replicas need not agree on the time; SQLite has none, and takes what it is given."""
+    seen = store.gate.change(lambda state, found: (state, found), NOW)
+    assert seen == store.glance(NOW).now == NOW if store.database.is_sqlite else abs(seen - now()) < MINUTE

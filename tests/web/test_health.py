@@ -1,5 +1,6 @@
 from bridge.bootstrap import now
 from bridge.errors import StoreError
+from bridge.model import Cause, GateState
 from bridge.times import HOUR
 
 
@@ -28,11 +29,12 @@ def test_a_bridge_whose_store_is_away_is_not_ready(client, monkeypatch):
 
 
 def test_a_closed_gate_is_shown_and_does_not_stop_webhooks(client):
-    client.bridge.store.gate.close(now() + HOUR, "the token is refused: Metronome answered 401")
+    closed = GateState(now() + HOUR, Cause.UNAUTHORIZED, "Metronome answered 401", width=1)
+    client.bridge.store.gate.change(lambda _before, _now: (closed, None), now())
     response = client.get("/readyz")
     assert response.status_code == 200
     gate = response.get_json()["gate"]
-    assert (gate["state"], gate["reason"]) == ("closed", "the token is refused: Metronome answered 401")
+    assert (gate["state"], gate["cause"], gate["reason"]) == ("closed", "token refused", "Metronome answered 401")
 
 
 def test_a_source_without_its_secret_is_shown_as_closed(make_client):

@@ -112,10 +112,17 @@ def upgrade() -> None:
         "gate",
         sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("closed_until", NUMBER, nullable=False),
+        sa.Column("cause", sa.Text),
         sa.Column("reason", sa.Text),
-        sa.Column("tries", sa.Integer, nullable=False),
+        sa.Column("closings", sa.Integer, nullable=False),
+        sa.Column("width", sa.Integer, nullable=False),
+        sa.Column("in_flight", sa.Integer, nullable=False),
+        sa.Column("permits_end", NUMBER, nullable=False),
+        sa.Column("widened_at", NUMBER, nullable=False),
+        sa.Column("next_call_at", NUMBER, nullable=False),
     )
-    op.bulk_insert(gate, [{"id": 1, "closed_until": 0, "tries": 0}])
+    counts = ("closed_until", "closings", "width", "in_flight", "permits_end", "widened_at", "next_call_at")
+    op.bulk_insert(gate, [{"id": 1, **dict.fromkeys(counts, 0)}])
 
 
 def create_index(name: str, table: str, columns: list[str], where: str | None = None) -> None:

@@ -1,0 +1,121 @@
+"""How many calls may be made, over all replicas together. Pure: a state and what happened, the next state.
+
+Wide open, anybody calls. When Metronome limits, is away or refuses the token, the gate closes for a while. Then it lets
+a few calls through at a time, and more with each success, until it is wide open again. A configured budget of calls a
+second holds all the while.
+"""
+
+from dataclasses import dataclass, replace
+
+from bridge.model import Cause, GateState, Outcome, Verdict
+from bridge.pipeline.retry import Backoff, said
+from bridge.times import MILLISECOND, SECOND
+
+#: How long the gate stays closed, by cause and by how often it has closed since it was wide open.
+CLOSED = {
+    Cause.LIMITED: Backoff(SECOND, 30 * SECOND),
+    Cause.OUTAGE: Backoff(500 * MILLISECOND, 3 * SECOND),
+    Cause.UNAUTHORIZED: Backoff(5 * SECOND, 30 * SECOND),
+}
+#: Calls at a time after the first limit; halved with each further one.
+FIRST_WIDTH = 8
+#: From here on counting is not worth its while.
+WIDE_OPEN = 64
+#: After a limit the gate widens no faster than this: Metronome counts by the second, too.
+WIDEN_EVERY = SECOND
+#: How far ahead of its pace the budget may run: little, so that it holds over any second.
+BURST = 100 * MILLISECOND
+#: When to look again for a place that others hold.
+LOOK_AGAIN = 20 * MILLISECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """How many calls may begin, and after how many microseconds it is worth asking again."""
+
+    granted: int
+    wait: int = 0
+    #: Whether the places are counted, and must be given back.
+    counted: bool = False
+
+
+def admit(state: GateState, wanted: int, now: int, *, rate: float, permit_for: int) -> tuple[GateState, Admission]:
+    """`rate`: calls a second, 0 for any. A place is held until `released`, or for `permit_for` if that never comes."""
+    if not state.is_open(now):
+        return state, Admission(0, state.closed_until - now)
+    taken = state.in_flight if now < state.permits_end else 0
+    room = state.width - taken if state.width else wanted
+    line, affordable = budget(state, now, rate) if rate else (state.next_call_at, wanted)
+    granted = max(0, min(wanted, room, affordable))
+    if rate:
+        state = replace(state, next_call_at=line + round(granted * SECOND / rate))
+    if state.width:
+        state = replace(state, in_flight=taken + granted, permits_end=now + permit_for)
+    wait = LOOK_AGAIN if room < min(wanted, affordable) else max(0, state.next_call_at - BURST - now)
+    return state, Admission(granted, 0 if granted == wanted else wait, counted=state.width > 0)
+
+
+def budget(state: GateState, now: int, rate: float) -> tuple[int, int]:
+    """Where the line of paid calls ends, and how many more may join it (the generic cell rate algorithm)."""
+    line = state.next_call_at if now <= state.next_call_at <= now + SECOND + SECOND / rate else now
+    ahead = now + BURST - line
+    return line, 0 if ahead < 0 else int(ahead * rate / SECOND) + 1
+
+
+def pay(state: GateState, now: int, rate: float) -> tuple[GateState, int]:
+    """For one call that will be made in any case. For how many microseconds to wait before it."""
+    line, _ = budget(state, now, rate)
+    return replace(state, next_call_at=line + round(SECOND / rate)), max(0, line - BURST - now)
+
+
+def returned(state: GateState, unused: int, *, rate: float) -> GateState:
+    """Calls that were granted and not made."""
+    if rate:
+        state = replace(state, next_call_at=state.next_call_at - round(unused * SECOND / rate))
+    return released(state, unused)
+
+
+def released(state: GateState, places: int = 1) -> GateState:
+    return replace(state, in_flight=max(0, state.in_flight - places))
+
+
+def after(state: GateState, outcome: Outcome, now: int, *, jitter: float, failing: bool) -> GateState:
+    """`failing`: whether calls fail one after the other, whatever they are about."""
+    match outcome.verdict:
+        case Verdict.LIMITED:
+            return closed(state, Cause.LIMITED, outcome, now, jitter)
+        case Verdict.UNAUTHORIZED:
+            return closed(state, Cause.UNAUTHORIZED, outcome, now, jitter)
+        case Verdict.UNAVAILABLE:
+            probing = state.width and state.cause is not Cause.LIMITED
+            return closed(state, Cause.OUTAGE, outcome, now, jitter) if failing or probing else state
+        case _:
+            return widened(state, now)
+
+
+def closed(state: GateState, cause: Cause, outcome: Outcome, now: int, jitter: float) -> GateState:
+    wait = CLOSED[cause].wait(state.closings, (1 + jitter) / 2) if outcome.retry_after is None else outcome.retry_after
+    if not state.is_open(now):
+        # Calls that were on their way together share one closing.
+        return replace(state, closed_until=max(state.closed_until, now + (outcome.retry_after or 0)))
+    width = max(1, (state.width or 2 * FIRST_WIDTH) // 2) if cause is Cause.LIMITED else 1
+    return replace(
+        state,
+        closed_until=now + wait,
+        cause=cause,
+        reason=said(outcome),
+        closings=state.closings + 1,
+        width=width,
+        widened_at=now + wait,
+        in_flight=0,
+    )
+
+
+def widened(state: GateState, now: int) -> GateState:
+    """After a success."""
+    if not state.width or (state.cause is Cause.LIMITED and now - state.widened_at < WIDEN_EVERY):
+        return state
+    width = state.width + max(1, state.width // 4) if state.cause is Cause.LIMITED else state.width * 2
+    if width >= WIDE_OPEN:
+        return GateState(next_call_at=state.next_call_at)
+    return replace(state, width=width, widened_at=now)
