@@ -40,7 +40,7 @@ def postgres() -> Iterator[str]:
         yield POSTGRES
         return
     try:
-        with cluster() as made:
+        with cluster(durable=False) as made:
             yield made.address
     except NoPostgresError as error:
         missing(f"no PostgreSQL: {error}")
@@ -50,7 +50,7 @@ def postgres() -> Iterator[str]:
 def own_postgres() -> Iterator[Cluster]:
     """A server that the test may stop and kill."""
     try:
-        with cluster() as made:
+        with cluster(durable=True) as made:
             yield made
     except NoPostgresError as error:
         missing(f"no PostgreSQL: {error}")

@@ -36,8 +36,10 @@ class Cluster:
     def create(self) -> None:
         self.run("initdb", "-D", str(self.data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
 
-    def start(self) -> None:
+    def start(self, *, durable: bool = True) -> None:
+        """Not durable: quick, for whatever does not crash it."""
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder}"
+        options += "" if durable else " -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
         self.run("pg_ctl", "-D", str(self.data), "-o", options, "-l", str(self.folder / "log"), "-w", "start")
 
     def stop(self, mode: str = "fast") -> None:
@@ -65,7 +67,7 @@ def find_binaries(folder: Path) -> Path:
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
+def cluster(*, durable: bool) -> Iterator[Cluster]:
     with tempfile.TemporaryDirectory(prefix="bridge-postgres-") as name:
         folder = Path(name)
         made = Cluster(folder)
@@ -74,7 +76,7 @@ def cluster() -> Iterator[Cluster]:
             os.chown(folder, user.pw_uid, user.pw_gid)
         try:
             made.create()
-            made.start()
+            made.start(durable=durable)
         except (OSError, subprocess.CalledProcessError) as error:
             raise NoPostgresError(str(error)) from None
         try:
