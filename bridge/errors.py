@@ -41,6 +41,10 @@ class StoreError(OperatorError):
     """The database is unreachable, locked, full or of another version. Nothing was stored."""
 
 
+class TryAgainError(StoreError):
+    """The same may well work at once: a connection was lost, or two transactions stood in each other's way."""
+
+
 class RuleError(BridgeError):
     """A mapping author must act: a rule cannot make its change from this event."""
 

@@ -73,9 +73,11 @@ def bridge(environ: Mapping[str, str], port: int, sandbox_url: str | None = None
 
 
 @contextmanager
-def running(arguments: list[str], environ: Mapping[str, str], ready_url: str) -> Iterator[None]:
+def running(
+    arguments: list[str], environ: Mapping[str, str], ready_url: str, *, module: str = "bridge"
+) -> Iterator[None]:
     """A command of ours in the background, from when it answers until the end of the block."""
-    command = [sys.executable, "-m", "bridge", *arguments]
+    command = [sys.executable, "-m", module, *arguments]
     process = subprocess.Popen(command, env=dict(environ), start_new_session=True)  # noqa: S603
     try:
         wait_for(ready_url, process)

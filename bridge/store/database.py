@@ -3,19 +3,37 @@
 import fcntl
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Engine, Table, bindparam, create_engine, event, literal_column
+import psycopg
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    column,
+    create_engine,
+    event,
+    func,
+    literal_column,
+    select,
+    true,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.sql import ColumnElement
 
-from bridge.errors import SettingError, StoreError
+from bridge.errors import SettingError, StoreError, TryAgainError
 
 #: How long to wait for a lock, or for a free connection, before the store counts as unavailable.
 PATIENCE_SECONDS = 5
@@ -90,6 +108,23 @@ class Database:
         """An insert that knows ON CONFLICT."""
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
 
+    def insert_json(self, table: Table, columns: Sequence[Column[Any]], unless_known: Sequence[Column[Any]]) -> Any:
+        """An insert of any number of rows, bound as one JSON array `rows`: cheaper than a parameter for each value.
+
+        It gives the key `unless_known` of those that were new.
+        """
+        if self.is_sqlite:
+            each = func.json_each(bindparam("rows", type_=Text)).table_valued("value", name="each")
+            values = [func.json_extract(each.c.value, f"$.{one.name}") for one in columns]
+            rows = select(*values).select_from(each).where(true())
+        else:
+            typed = [column(one.name, one.type) for one in columns]
+            given = func.json_to_recordset(cast(bindparam("rows", type_=Text), JSON))
+            each = given.table_valued(*typed, name="each").render_derived(with_types=True)
+            rows = select(*each.c)
+        insert = self.insert(table).from_select([one.name for one in columns], rows)
+        return insert.on_conflict_do_nothing().returning(*unless_known)
+
     def close(self) -> None:
         self.engine.dispose()
         self.durable.dispose()
@@ -163,9 +198,14 @@ def meaning() -> Iterator[None]:
     except PoolTimeoutError:
         raise StoreError("no database connection became free: see BRIDGE_DATABASE_CONNECTIONS") from None
     except DBAPIError as error:
-        raise StoreError(f"the database does not work: {summary(error)}") from error
+        kind = TryAgainError if error.connection_invalidated or is_deadlock(error) else StoreError
+        raise kind(f"the database does not work: {summary(error)}") from error
     except OSError as error:
         raise StoreError(f"the database does not work: {error.strerror}") from error
+
+
+def is_deadlock(error: DBAPIError) -> bool:
+    return isinstance(error.orig, psycopg.errors.DeadlockDetected)
 
 
 def summary(error: DBAPIError) -> str:

@@ -1,16 +1,35 @@
 """Events as remembered: added once, translated once, listed and replayed at will."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
 
+from bridge.errors import TryAgainError
 from bridge.model import Change, Event, EventState, StoredEvent
 from bridge.store.changes import Changes
 from bridge.store.database import Database
+from bridge.store.group import Group
 from bridge.store.rows import event_of
 from bridge.store.tables import events
+
+Row = dict[str, Any]
+
+#: What a row of a new event has.
+NEW = (
+    events.c.source,
+    events.c.event_id,
+    events.c.event_type,
+    events.c.occurred_at,
+    events.c.received_at,
+    events.c.payload,
+    events.c.headers,
+    events.c.state,
+    events.c.reason,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,27 +61,30 @@ class Events:
     def __init__(self, database: Database, changes: Changes) -> None:
         self.database = database
         self.changes = changes
-        self.insert = database.insert(events).on_conflict_do_nothing().returning(events.c.id)
+        self.insert = database.insert_json(events, NEW, unless_known=(events.c.source, events.c.event_id))
+        self.intake = Group(self.store)
 
     def add(self, source: str, received: Sequence[Event], headers: Mapping[str, str], now: int) -> int:
-        """Store what was not seen before, on disk when this returns. How many were new."""
+        """Store what was not seen before, on disk when this returns. How many were new.
+
+        Requests that come at the same time are stored in one statement.
+        """
         kept = orjson.dumps(headers).decode()
-        rows = [
-            {
-                "source": source,
-                "event_id": event.event_id,
-                "event_type": event.event_type,
-                "occurred_at": now if event.occurred_at is None else event.occurred_at,
-                "received_at": now,
-                "payload": orjson.dumps(event.payload).decode(),
-                "headers": kept,
-                "state": EventState.FAILED if event.problem else EventState.RECEIVED,
-                "reason": event.problem,
-            }
-            for event in received
-        ]
-        with self.database.write_one(durable=True) as connection:
-            return len(connection.execute(self.insert, rows).all())
+        return self.intake.do([new_row(source, event, kept, now) for event in received])
+
+    def store(self, requests: Sequence[Sequence[Row]]) -> list[int]:
+        """How many events of each request were new."""
+        rows = [row for request in requests for row in request]
+        given = {"rows": orjson.dumps(rows).decode()}
+        for tries_left in (1, 0):
+            try:
+                with self.database.write_one(durable=True) as connection:
+                    new = Counter(map(tuple, connection.execute(self.insert, given)))
+                break
+            except TryAgainError:
+                if not tries_left:
+                    raise
+        return [sum(take(new, row) for row in request) for request in requests]
 
     def translate(self, translate: Callable[[StoredEvent], Translated], limit: int, now: int) -> int:
         """Turn up to `limit` received events into changes, in one transaction. How many there were."""
@@ -119,6 +141,32 @@ class Events:
                 .returning(events.c.id)
             )
             return len(found.all())
+
+
+def new_row(source: str, event: Event, headers: str, now: int) -> Row:
+    return {
+        "source": source,
+        "event_id": storable(event.event_id),
+        "event_type": storable(event.event_type),
+        "occurred_at": now if event.occurred_at is None else event.occurred_at,
+        "received_at": now,
+        "payload": orjson.dumps(event.payload).decode(),
+        "headers": headers,
+        "state": EventState.FAILED if event.problem else EventState.RECEIVED,
+        "reason": event.problem and storable(event.problem),
+    }
+
+
+def storable(text: str) -> str:
+    """PostgreSQL has no NUL in a text: https://www.postgresql.org/docs/current/datatype-character.html"""
+    return text.replace("\x00", "\ufffd")
+
+
+def take(new: Counter[tuple[str, str]], row: Row) -> bool:
+    """Whether this row is the one that was stored, of all that have its id."""
+    key = row["source"], row["event_id"]
+    new[key] -= 1
+    return new[key] >= 0
 
 
 def chosen(source: str | None, state: EventState | None) -> list[ColumnElement[bool]]:

@@ -30,6 +30,29 @@ def test_a_repeated_event_is_stored_once(store):
     assert store.events.find()[1].occurred_at == NOW
 
 
+def test_of_requests_that_come_together_one_finds_an_event_new(store):
+    found = []
+    barrier = threading.Barrier(12)
+
+    def add(number):
+        barrier.wait(30)
+        found.append(store.events.add("stripe", [event("shared"), event(f"own {number}")], {}, NOW))
+
+    threads = [threading.Thread(target=add, args=[number]) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(found) == [1] * 11 + [2]
+    assert len(store.events.find()) == 13
+
+
+def test_an_id_with_a_nul_is_stored_without_it(store):
+    assert store.events.add("token", [event("a\x00b", payload={"text": "\x00"}), event("fine")], {}, NOW) == 2
+    assert [found.event_id for found in store.events.find()] == ["fine", "a\ufffdb"]
+    assert store.events.add("token", [event("a\x00b")], {}, NOW) == 0
+
+
 def test_the_same_id_of_another_source_is_another_event(store):
     assert store.events.add("stripe", [event()], {}, NOW) == 1
     assert store.events.add("stripe-test", [event()], {}, NOW) == 1
