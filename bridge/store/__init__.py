@@ -9,6 +9,7 @@ from bridge.store.events import Events
 from bridge.store.gate import Gate
 from bridge.store.glance import Glance, Glances
 from bridge.store.references import References
+from bridge.store.retention import Retention
 from bridge.store.schema import check, upgrade
 from bridge.store.signal import Signal, signal_of
 
@@ -24,6 +25,7 @@ class Store:
     references: References
     gate: Gate
     glances: Glances
+    retention: Retention
     signal: Signal
 
     def check(self) -> None:
@@ -56,5 +58,6 @@ def open_store(url: str, connections: int, lookup_cache: int) -> Store:
         references=references,
         gate=Gate(database),
         glances=Glances(database),
+        retention=Retention(database),
         signal=signal_of(database),
     )

@@ -133,14 +133,15 @@ class Events:
     def replay(self, numbers: Sequence[int]) -> int:
         """Have events translated again by the current mapping. How many there were."""
         with self.database.write() as connection:
-            self.changes.drop(connection, numbers, "replayed")
+            # Events first, then their changes, as whoever translates or prunes: else two might wait for each other.
             found = connection.execute(
                 update(events)
                 .where(events.c.id.in_(numbers))
                 .values(state=EventState.RECEIVED, reason=None)
                 .returning(events.c.id)
-            )
-            return len(found.all())
+            ).all()
+            self.changes.drop(connection, numbers, "replayed")
+        return len(found)
 
 
 def new_row(source: str, event: Event, headers: str, now: int) -> Row:
