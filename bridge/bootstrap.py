@@ -4,7 +4,7 @@ import os
 import random
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,6 +19,7 @@ from bridge.metronome.directory import Directory
 from bridge.model import Attempt, GateState
 from bridge.pipeline.deliver import Deliverer
 from bridge.pipeline.gatekeeper import Gatekeeper
+from bridge.pipeline.janitor import Janitor
 from bridge.pipeline.receive import Receiver
 from bridge.pipeline.resolve import Resolver
 from bridge.pipeline.translate import translate
@@ -131,7 +132,15 @@ def build_worker(bridge: Bridge) -> Worker:
         new_lease=partial(secrets.token_hex, 8),
         lease_for=lease_for,
         threads=settings.delivery_threads,
+        janitor=build_janitor(settings, store, clock),
     )
+
+
+def build_janitor(settings: Settings, store: Store, clock: Callable[[], int]) -> Janitor | None:
+    """None: everything is kept."""
+    if not settings.retention_days:
+        return None
+    return Janitor(store.retention, keep_for=round(settings.retention_days * DAY), clock=clock)
 
 
 class SteadyClock:

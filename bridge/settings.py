@@ -29,6 +29,7 @@ class Settings:
     resend_unchanged: bool
     lookup_cache_seconds: float
     park_days: float
+    retention_days: float
     stop_seconds: float
     log_format: str
     log_level: str
@@ -233,6 +234,13 @@ SETTINGS = (
         number(0, 365),
         "7",
         "How long a change waits for a customer that Metronome does not know yet, before it is refused.",
+    ),
+    Setting(
+        "BRIDGE_RETENTION_DAYS",
+        "retention_days",
+        number(0, 3650),
+        "90",
+        "How long to keep events that are done with, their changes, and the calls made. 0: for good.",
     ),
     Setting(
         "BRIDGE_STOP_SECONDS",

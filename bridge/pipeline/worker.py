@@ -3,6 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -11,6 +12,7 @@ from bridge.errors import StoreError
 from bridge.model import StoredEvent
 from bridge.pipeline.deliver import Deliverer
 from bridge.pipeline.gatekeeper import Gatekeeper
+from bridge.pipeline.janitor import Janitor
 from bridge.pipeline.resolve import Resolver
 from bridge.store import Store
 from bridge.store.entities import Claim
@@ -40,7 +42,7 @@ class SharedClock(Protocol):
 
 
 class Worker:
-    """One dispatcher thread and `threads` delivery threads. Claims last for `lease_for` microseconds."""
+    """One dispatcher thread, `threads` delivery threads, and a janitor's. Claims last for `lease_for` microseconds."""
 
     def __init__(
         self,
@@ -54,6 +56,7 @@ class Worker:
         new_lease: Callable[[], str],
         lease_for: int,
         threads: int,
+        janitor: Janitor | None = None,
     ) -> None:
         self.store = store
         self.translate = translate
@@ -64,6 +67,7 @@ class Worker:
         self.new_lease = new_lease
         self.lease_for = lease_for
         self.threads = threads
+        self.janitor = janitor
         self.jobs: queue.SimpleQueue[tuple[Job, bool] | None] = queue.SimpleQueue()
         self.lock = threading.Lock()
         self.taken = 0
@@ -73,6 +77,8 @@ class Worker:
     def start(self) -> None:
         self.store.signal.listen()
         names = {"dispatcher": self.dispatch, **{f"delivery-{n + 1}": self.work for n in range(self.threads)}}
+        if self.janitor:
+            names["janitor"] = partial(self.janitor.run, self.stopping.wait)
         self.running = [
             threading.Thread(target=target, name=f"bridge-{name}", daemon=True) for name, target in names.items()
         ]

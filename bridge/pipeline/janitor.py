@@ -1,0 +1,54 @@
+"""Prunes what is older than the retention, a little at a time, beside the deliveries."""
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import structlog
+
+from bridge.errors import StoreError
+from bridge.store.retention import Pruned
+
+log = structlog.get_logger()
+
+#: How long to rest between passes.
+REST_SECONDS = 60.0
+#: Events, or attempts, that are removed in one transaction: a few milliseconds, as SQLite lets nobody else write.
+STEP = 200
+#: How long to let others have the database between two steps.
+PAUSE_SECONDS = 0.05
+
+#: Waits for so many seconds. True: stop now.
+Wait = Callable[[float], bool]
+
+
+class Prunes(Protocol):
+    def prune(self, before: int, limit: int) -> Iterator[Pruned]: ...
+
+
+class Janitor:
+    """What is older than `keep_for` microseconds goes."""
+
+    def __init__(self, retention: Prunes, *, keep_for: int, clock: Callable[[], int]) -> None:
+        self.retention = retention
+        self.keep_for = keep_for
+        self.clock = clock
+
+    def run(self, wait: Wait) -> None:
+        while not wait(REST_SECONDS):
+            self.clean(wait)
+
+    def clean(self, wait: Wait) -> None:
+        """One pass. What fails is tried again with the next."""
+        events = attempts = 0
+        try:
+            for went in self.retention.prune(self.clock() - self.keep_for, STEP):
+                events += went.events
+                attempts += went.attempts
+                if wait(PAUSE_SECONDS):
+                    break
+        except StoreError as error:
+            log.warning("store unavailable", error=str(error))
+        except Exception:
+            log.exception("janitor failed")
+        if events or attempts:
+            log.info("pruned", events=events, attempts=attempts)
