@@ -3,10 +3,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from bridge.model import Attempt, ChangeState, EventState, Field, Outcome, Reference, Verdict
+from bridge.store import open_store
 from bridge.store.entities import Settlement
 from bridge.store.events import Translated
 from bridge.store.retention import HOLD_EVENTS, Pruned, Retention
-from bridge.times import DAY, SECOND
+from bridge.times import DAY, HOUR, SECOND
 from tests.support.making import ENTITY_ID, NOW, OTHER_ID, asking, by_payload, change, event, translated
 
 OLD = NOW - 100 * DAY
@@ -215,21 +216,30 @@ def test_many_prune_at_a_time_and_each_row_goes_once(store):
     assert names(store) == []
 
 
+@pytest.fixture
+def impatient(database_url):
+    """A second store on the same PostgreSQL, to which having to wait for a lock is an error."""
+    url = database_url.replace("postgresql://", "postgresql+psycopg://")
+    opened = open_store(f"{url}?options=-clock_timeout%3D2s", 2, HOUR)
+    yield opened
+    opened.close()
+
+
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_what_somebody_else_holds_is_passed_by_without_waiting(store):
+def test_what_somebody_else_holds_is_passed_by_without_waiting(store, impatient):
     delivered(store, "held", "free")
     number = store.events.numbers()[0]
     with store.database.write() as connection:
         assert list(connection.scalars(HOLD_EVENTS, {"numbers": [number]})) == [number]
-        assert prune(store).events == 1
+        assert prune(impatient).events == 1
         assert names(store) == ["held"]
     assert prune(store).events == 1
 
 
 def test_events_that_come_in_and_replays_lose_nothing_to_a_pruning(store):
-    """Old events are replayed while they are pruned: each is either gone, or all there and delivered in the end."""
-    delivered(store, *[f"old {number}" for number in range(200)])
-    old = store.events.numbers()
+    """Old events are replayed while they are pruned: each is either gone, or there with its new work."""
+    old = receive(store, *[asking(f"old {number}", {"n": "1"}) for number in range(200)])
+    settle(store, ChangeState.REFUSED)
     busy = [True]
 
     def come_in():
@@ -253,7 +263,7 @@ def test_events_that_come_in_and_replays_lose_nothing_to_a_pruning(store):
         pass
     for number in set(old) & set(store.events.numbers()):
         ended, *again = [one.state for one in store.changes.of_event(number)]
-        assert (ended, again) == (ChangeState.DELIVERED, [ChangeState.PENDING])
+        assert (ended, again) == (ChangeState.DROPPED, [ChangeState.PENDING])
     assert [name for name in names(store) if name.startswith("young")] == sorted(f"young {n}" for n in range(40))
     with store.database.read() as connection:
         orphans = connection.exec_driver_sql("SELECT count(*) FROM changes WHERE event NOT IN (SELECT id FROM events)")
