@@ -145,7 +145,14 @@ OPERATIONS: dict[str, Operation] = {
     "events translated of a retired source": alone(
         lambda store, _: store.events.find(source="retired", state=EventState.TRANSLATED)
     ),
+    "events received of a source": alone(
+        lambda store, _: store.events.find(source="salesforce", state=EventState.RECEIVED)
+    ),
+    "events received of a retired source": alone(
+        lambda store, _: store.events.find(source="retired", state=EventState.RECEIVED)
+    ),
     "counts of events": alone(lambda store, _: store.events.counts()),
+    "counts of changes": alone(lambda store, _: store.changes.counts()),
     "changes of an event": alone(lambda store, events: store.changes.of_event(events // 2)),
     "attempts of an entity": alone(lambda store, _: store.entities.attempts_of("customer", KNOWN)),
     "fields of an entity": alone(lambda store, _: store.entities.fields_of("customer", KNOWN)),

@@ -7,11 +7,15 @@ import orjson
 from sqlalchemy import Connection, select, update
 
 from bridge.model import Change, ChangeState, StoredChange, StoredEvent
+from bridge.store.counts import counted
 from bridge.store.database import Database
 from bridge.store.entities import Queue
 from bridge.store.references import References
 from bridge.store.rows import change_of
-from bridge.store.tables import changes
+from bridge.store.tables import UNDONE, changes, state_is
+
+COUNTED = (ChangeState.PENDING, ChangeState.PARKED, ChangeState.REFUSED)
+COUNTS = select(*(counted(changes.c.id, UNDONE, state_is(changes.c.state, state)) for state in COUNTED))
 
 
 class Changes:
@@ -33,12 +37,14 @@ class Changes:
 
     def drop(self, connection: Connection, events: Sequence[int], reason: str) -> None:
         """Give up whatever these events still have open or refused."""
-        undone = (ChangeState.PENDING, ChangeState.PARKED, ChangeState.REFUSED)
         connection.execute(
-            update(changes)
-            .where(changes.c.event.in_(events), changes.c.state.in_(undone))
-            .values(state=ChangeState.DROPPED, reason=reason)
+            update(changes).where(changes.c.event.in_(events), UNDONE).values(state=ChangeState.DROPPED, reason=reason)
         )
+
+    def counts(self) -> dict[ChangeState, int]:
+        """How many changes are pending, parked and refused: never more than `MOST_COUNTED`, as with events."""
+        with self.database.read() as connection:
+            return dict(zip(COUNTED, connection.execute(COUNTS).one(), strict=True))
 
     def of_event(self, event: int) -> list[StoredChange]:
         with self.database.read() as connection:

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select, tuple_, update
 
 from bridge.errors import TryAgainError
 from bridge.model import Change, Event, EventState, StoredEvent
 from bridge.store.changes import Changes
+from bridge.store.counts import counted
 from bridge.store.database import Database
 from bridge.store.group import Group
 from bridge.store.rows import event_of
-from bridge.store.tables import events
+from bridge.store.tables import LEFT, RECEIVED, events, state_is
 
 Row = dict[str, Any]
 
@@ -42,13 +43,17 @@ class Translated:
     changes: tuple[Change, ...] = ()
 
 
+#: How much payload one transaction translates, unless one event has more. Read, JSON may take 25 times as much memory.
+MAX_BYTES = 2 << 20
+#: No event has a higher number.
+ABOVE_ALL = 2**63 - 1
+
 # Statements are built once: building one takes longer than running it.
-RECEIVED = (
-    select(events)
-    .where(events.c.state == EventState.RECEIVED)
-    .order_by(events.c.id)
-    .limit(bindparam("most"))
-    .with_for_update(skip_locked=True)
+COUNTED = (EventState.RECEIVED, EventState.FAILED, EventState.IGNORED)
+COUNTS = select(
+    counted(events.c.id, RECEIVED),
+    counted(events.c.id, LEFT, state_is(events.c.state, EventState.FAILED)),
+    counted(events.c.id, LEFT, state_is(events.c.state, EventState.IGNORED)),
 )
 MARK = (
     update(events)
@@ -63,6 +68,7 @@ class Events:
         self.changes = changes
         self.insert = database.insert_json(events, NEW, unless_known=(events.c.source, events.c.event_id))
         self.intake = Group(self.store)
+        self.oldest = oldest(func.length if database.is_sqlite else func.octet_length)
 
     def add(self, source: str, received: Sequence[Event], headers: Mapping[str, str], now: int) -> int:
         """Store what was not seen before, on disk when this returns. How many were new.
@@ -87,9 +93,12 @@ class Events:
         return [sum(take(new, row) for row in request) for request in requests]
 
     def translate(self, translate: Callable[[StoredEvent], Translated], limit: int, now: int) -> int:
-        """Turn up to `limit` received events into changes, in one transaction. How many there were."""
+        """Turn up to `limit` received events into changes, in one transaction. How many; 0 if none was left.
+
+        Fewer if they are large.
+        """
         with self.database.write() as connection:
-            found = connection.execute(RECEIVED, {"most": limit})
+            found = connection.execute(self.oldest, {"most": limit})
             done = [(event, translate(event)) for event in map(event_of, found)]
             self.changes.append(connection, [(event, change) for event, made in done for change in made.changes], now)
             self.mark(connection, done)
@@ -113,9 +122,9 @@ class Events:
         self, *, source: str | None = None, state: EventState | None = None, before: int | None = None, limit: int = 50
     ) -> list[StoredEvent]:
         """The newest first, from below the number `before`."""
-        statement = select(events).where(*chosen(source, state)).order_by(events.c.id.desc()).limit(limit)
-        if before is not None:
-            statement = statement.where(events.c.id < before)
+        # The numbers alone come from an index, so that PostgreSQL is not tempted to read through the table for them.
+        numbers = newest(source, state, ABOVE_ALL if before is None else before).limit(limit)
+        statement = select(events).where(events.c.id.in_(numbers)).order_by(events.c.id.desc())
         with self.database.read() as connection:
             return [event_of(row) for row in connection.execute(statement)]
 
@@ -126,9 +135,12 @@ class Events:
             return list(connection.scalars(statement))
 
     def counts(self) -> dict[EventState, int]:
+        """How many events are in each state but `translated`, which is that of all the others.
+
+        Never more than `MOST_COUNTED`, which means: at least so many. So it costs the same however many there are.
+        """
         with self.database.read() as connection:
-            rows = connection.execute(select(events.c.state, func.count()).group_by(events.c.state))
-            return {EventState(state): count for state, count in rows}
+            return dict(zip(COUNTED, connection.execute(COUNTS).one(), strict=True))
 
     def replay(self, numbers: Sequence[int]) -> int:
         """Have events translated again by the current mapping. How many there were."""
@@ -169,10 +181,45 @@ def take(new: Counter[tuple[str, str]], row: Row) -> bool:
     return new[key] >= 0
 
 
+def oldest(size: Callable[..., ColumnElement[int]]) -> Select[Any]:
+    """The events that have waited longest, as many as are asked for and as go into MAX_BYTES, but at least one."""
+    due = (
+        select(events.c.id, size(events.c.payload).label("bytes"))
+        .where(RECEIVED)
+        .order_by(events.c.id)
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    before = func.sum(due.c.bytes).over(order_by=due.c.id) - due.c.bytes
+    sized = select(due.c.id, before.label("before")).subquery("sized")
+    return select(events).join(sized, sized.c.id == events.c.id).where(sized.c.before < MAX_BYTES).order_by(events.c.id)
+
+
 def chosen(source: str | None, state: EventState | None) -> list[ColumnElement[bool]]:
     wanted: list[ColumnElement[bool]] = []
+    if state is not None:
+        wanted.append(state_is(events.c.state, state))
+    if state in (EventState.FAILED, EventState.IGNORED):
+        # SQLite does not know by itself that this follows.
+        wanted.append(LEFT)
     if source is not None:
         wanted.append(events.c.source == source)
-    if state is not None:
-        wanted.append(events.c.state == state)
     return wanted
+
+
+def newest(source: str | None, state: EventState | None, before: int) -> Select[Any]:
+    """Numbers in descending order, each way by the one index that ends early, whatever the database would prefer."""
+    if source is not None and state in (None, EventState.TRANSLATED):
+        # As a range in the order of `events_source`, and not as an equality: else PostgreSQL goes through all events
+        # backwards, which takes long if the source has been silent for long.
+        place = tuple_(events.c.source, events.c.id)
+        last = tuple_(bindparam("source", source), bindparam("before", before))
+        found = select(events.c.id).where(events.c.source >= source, place < last, *chosen(None, state))
+        return found.order_by(events.c.source.desc(), events.c.id.desc())
+    if source is not None and state is EventState.RECEIVED:
+        # Of what is received little should be left: better to go through that than through all events of the source.
+        found = select(events.c.id).where(events.c.source.concat("") == source, *chosen(None, state))
+    else:
+        found = select(events.c.id).where(*chosen(source, state))
+    return found.where(events.c.id < before).order_by(events.c.id.desc())

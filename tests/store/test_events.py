@@ -145,9 +145,12 @@ def test_events_can_be_found_by_source_state_and_page(store):
     assert [found.event_id for found in find(source="stripe")] == ["s2", "s1", "s0"]
     assert [found.event_id for found in find(state=EventState.IGNORED)] == ["s1", "s0"]
     assert [found.event_id for found in find(source="stripe", state=EventState.RECEIVED)] == ["s2"]
+    assert [found.event_id for found in find(source="stripe", before=find()[1].id)] == ["s1", "s0"]
+    assert [found.event_id for found in find(source="stripe", state=EventState.IGNORED, limit=1)] == ["s1"]
+    assert find(source="stripe", state=EventState.TRANSLATED) == find(source="strip") == find(source="stripe2") == []
     assert [found.event_id for found in find(limit=2)] == ["h1", "s2"]
     assert [found.event_id for found in find(before=find(limit=2)[-1].id)] == ["s1", "s0"]
-    assert store.events.counts() == {EventState.RECEIVED: 2, EventState.IGNORED: 2}
+    assert store.events.counts() == {EventState.RECEIVED: 2, EventState.FAILED: 0, EventState.IGNORED: 2}
     assert store.events.get(10**9) is None
 
 
