@@ -123,10 +123,27 @@ class Events:
     ) -> list[StoredEvent]:
         """The newest first, from below the number `before`."""
         # The numbers alone come from an index, so that PostgreSQL is not tempted to read through the table for them.
-        numbers = newest(source, state, ABOVE_ALL if before is None else before).limit(limit)
+        numbers = self.newest(source, state, ABOVE_ALL if before is None else before).limit(limit)
         statement = select(events).where(events.c.id.in_(numbers)).order_by(events.c.id.desc())
         with self.database.read() as connection:
             return [event_of(row) for row in connection.execute(statement)]
+
+    def newest(self, source: str | None, state: EventState | None, before: int) -> Select[Any]:
+        """Numbers in descending order, by the one index that leads to them at once."""
+        numbers = select(events.c.id)
+        if source is not None and state is EventState.RECEIVED:
+            # Little of what was received should be left: better go through that than through all events of the source.
+            numbers = numbers.where(events.c.source.concat("") == source, RECEIVED)
+        elif source is None or state in (EventState.FAILED, EventState.IGNORED) or self.database.is_sqlite:
+            numbers = numbers.where(*chosen(source, state))
+        else:
+            # A range in the order of `events_source`. Given an equality, PostgreSQL may go back through the events of
+            # all sources, and that takes long if this one has been silent for long.
+            place = tuple_(events.c.source, events.c.id)
+            end = tuple_(bindparam("source", source), bindparam("before", before))
+            numbers = numbers.where(events.c.source >= source, place < end, *chosen(None, state))
+            return numbers.order_by(events.c.source.desc(), events.c.id.desc())
+        return numbers.where(events.c.id < before).order_by(events.c.id.desc())
 
     def numbers(self, *, source: str | None = None, state: EventState | None = None) -> list[int]:
         """The numbers of all events that fit, oldest first."""
@@ -206,20 +223,3 @@ def chosen(source: str | None, state: EventState | None) -> list[ColumnElement[b
     if source is not None:
         wanted.append(events.c.source == source)
     return wanted
-
-
-def newest(source: str | None, state: EventState | None, before: int) -> Select[Any]:
-    """Numbers in descending order, each way by the one index that ends early, whatever the database would prefer."""
-    if source is not None and state in (None, EventState.TRANSLATED):
-        # As a range in the order of `events_source`, and not as an equality: else PostgreSQL goes through all events
-        # backwards, which takes long if the source has been silent for long.
-        place = tuple_(events.c.source, events.c.id)
-        last = tuple_(bindparam("source", source), bindparam("before", before))
-        found = select(events.c.id).where(events.c.source >= source, place < last, *chosen(None, state))
-        return found.order_by(events.c.source.desc(), events.c.id.desc())
-    if source is not None and state is EventState.RECEIVED:
-        # Of what is received little should be left: better to go through that than through all events of the source.
-        found = select(events.c.id).where(events.c.source.concat("") == source, *chosen(None, state))
-    else:
-        found = select(events.c.id).where(*chosen(source, state))
-    return found.where(events.c.id < before).order_by(events.c.id.desc())
