@@ -7,8 +7,6 @@ from bridge.times import HOUR, SECOND
 
 #: When the newest event of a filled store happened.
 NOW = 1_795_341_600 * SECOND
-#: How many changes wait for the busiest entity at least. One delivery takes on a thousand.
-BUSY_CHANGES = 1000
 #: A source that has been silent for long, one that says little, one that never fails, and others.
 SOURCES = """CASE WHEN i <= {events} / 5 AND i % 2 = 0 THEN 'retired' WHEN i % 1000 = 0 THEN 'rare'
     WHEN i % 10 < 6 THEN 'stripe' WHEN i % 10 < 9 THEN 'hubspot' ELSE 'salesforce' END"""
@@ -155,14 +153,17 @@ TABLES = (
 )
 
 
-def fill(store: Store, events: int, padding: str = "a line of text " * 40) -> None:
-    """For an empty store. A tenth as many entities as events, a twentieth as many pending changes."""
+def fill(store: Store, events: int, *, busy: int | None = None) -> None:
+    """For an empty store. A tenth as many entities as events, a twentieth as many pending changes.
+
+    `busy`: how many changes wait for the busiest entity.
+    """
     given = {
         "events": events,
         "now": NOW,
         "hour": HOUR,
-        "busy": max(BUSY_CHANGES, events // 100),
-        "padding": padding,
+        "busy": max(1000, events // 100) if busy is None else busy,
+        "padding": "a line of text " * 40,
     }
     with store.database.write() as connection:
         for table, rows, columns in TABLES:

@@ -4,18 +4,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, and_, select, update
 
 from bridge.model import Change, ChangeState, StoredChange, StoredEvent
-from bridge.store.counts import counted
+from bridge.store.counts import counted, is_only
 from bridge.store.database import Database
 from bridge.store.entities import Queue
 from bridge.store.references import References
 from bridge.store.rows import change_of
-from bridge.store.tables import UNDONE, changes, state_is
+from bridge.store.tables import UNDONE, changes
 
 COUNTED = (ChangeState.PENDING, ChangeState.PARKED, ChangeState.REFUSED)
-COUNTS = select(*(counted(changes.c.id, UNDONE, state_is(changes.c.state, state)) for state in COUNTED))
+COUNTS = select(
+    *(counted(and_(UNDONE, is_only(changes.c.state, state)), changes.c.state, changes.c.id) for state in COUNTED)
+)
 
 
 class Changes:

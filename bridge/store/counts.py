@@ -1,13 +1,21 @@
 """Counting without reading everything."""
 
-from sqlalchemy import Column, ColumnElement, ScalarSelect, func, select
+from sqlalchemy import Column, ColumnElement, ScalarSelect, Text, and_, func, literal_column, select
+
+from bridge.model import ChangeState, EventState
 
 #: Where counting ends. Whoever has more to look into needs no exact figure.
 MOST_COUNTED = 500
 
 
-def counted(number: Column[int], *where: ColumnElement[bool]) -> ScalarSelect[int]:
-    """How many rows there are, up to MOST_COUNTED."""
-    # In order, so that PostgreSQL takes the index that has only such rows, whatever it believes about their number.
-    found = select(number).where(*where).order_by(number).limit(MOST_COUNTED).subquery()
+def counted(which: ColumnElement[bool], *order: Column[str] | Column[int]) -> ScalarSelect[int]:
+    """How many rows there are, up to MOST_COUNTED. `order`: the columns of the index that has them."""
+    # In its order, so that PostgreSQL takes this index, whatever it believes about the number of rows.
+    found = select(*order).where(which).order_by(*order).limit(MOST_COUNTED).subquery()
     return select(func.count()).select_from(found).scalar_subquery()
+
+
+def is_only(column: Column[str], state: EventState | ChangeState) -> ColumnElement[bool]:
+    """An equality said as a range: only so is the column a part of the order, and only one index has that."""
+    value = literal_column(f"'{state}'", Text)
+    return and_(column >= value, column <= value)

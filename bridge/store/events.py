@@ -6,16 +6,29 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal,
+    select,
+    tuple_,
+    update,
+)
 
 from bridge.errors import TryAgainError
 from bridge.model import Change, Event, EventState, StoredEvent
 from bridge.store.changes import Changes
-from bridge.store.counts import counted
+from bridge.store.counts import counted, is_only
 from bridge.store.database import Database
 from bridge.store.group import Group
 from bridge.store.rows import event_of
-from bridge.store.tables import LEFT, RECEIVED, events, state_is
+from bridge.store.tables import LEFT, RECEIVED, TRANSLATED, events, state_is
 
 Row = dict[str, Any]
 
@@ -51,9 +64,8 @@ ABOVE_ALL = 2**63 - 1
 # Statements are built once: building one takes longer than running it.
 COUNTED = (EventState.RECEIVED, EventState.FAILED, EventState.IGNORED)
 COUNTS = select(
-    counted(events.c.id, RECEIVED),
-    counted(events.c.id, LEFT, state_is(events.c.state, EventState.FAILED)),
-    counted(events.c.id, LEFT, state_is(events.c.state, EventState.IGNORED)),
+    counted(RECEIVED, events.c.id),
+    *(counted(and_(LEFT, is_only(events.c.state, state)), events.c.state, events.c.id) for state in COUNTED[1:]),
 )
 MARK = (
     update(events)
@@ -134,15 +146,16 @@ class Events:
         if source is not None and state is EventState.RECEIVED:
             # Little of what was received should be left: better go through that than through all events of the source.
             numbers = numbers.where(events.c.source.concat("") == source, RECEIVED)
-        elif source is None or state in (EventState.FAILED, EventState.IGNORED) or self.database.is_sqlite:
+        elif self.database.is_sqlite or not (fixed := fixed_by(source, state)):
             numbers = numbers.where(*chosen(source, state))
         else:
-            # A range in the order of `events_source`. Given an equality, PostgreSQL may go back through the events of
-            # all sources, and that takes long if this one has been silent for long.
-            place = tuple_(events.c.source, events.c.id)
-            end = tuple_(bindparam("source", source), bindparam("before", before))
-            numbers = numbers.where(events.c.source >= source, place < end, *chosen(None, state))
-            return numbers.order_by(events.c.source.desc(), events.c.id.desc())
+            # A range in the order of the index. Given equalities, PostgreSQL may go back through all events instead,
+            # and that takes long if none of those that are asked for is new.
+            columns = (*fixed, events.c.id)
+            first, end = (tuple_(*map(literal, fixed.values()), literal(at, BigInteger)) for at in (0, before))
+            inside = (tuple_(*columns) >= first, tuple_(*columns) < end)
+            rest = {None: [], EventState.TRANSLATED: [TRANSLATED]}.get(state, [LEFT])
+            return numbers.where(*inside, *rest).order_by(*(column.desc() for column in columns))
         return numbers.where(events.c.id < before).order_by(events.c.id.desc())
 
     def numbers(self, *, source: str | None = None, state: EventState | None = None) -> list[int]:
@@ -215,7 +228,9 @@ def oldest(size: Callable[..., ColumnElement[int]]) -> Select[Any]:
 
 def chosen(source: str | None, state: EventState | None) -> list[ColumnElement[bool]]:
     wanted: list[ColumnElement[bool]] = []
-    if state is not None:
+    if state is EventState.TRANSLATED:
+        wanted.append(TRANSLATED)
+    elif state is not None:
         wanted.append(state_is(events.c.state, state))
     if state in (EventState.FAILED, EventState.IGNORED):
         # SQLite does not know by itself that this follows.
@@ -223,3 +238,9 @@ def chosen(source: str | None, state: EventState | None) -> list[ColumnElement[b
     if source is not None:
         wanted.append(events.c.source == source)
     return wanted
+
+
+def fixed_by(source: str | None, state: EventState | None) -> dict[Column[str], str]:
+    """The leading columns of the index of such events, and what they are."""
+    fixed = {} if source is None else {events.c.source: source}
+    return fixed | ({events.c.state: state} if state in (EventState.FAILED, EventState.IGNORED) else {})

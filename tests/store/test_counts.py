@@ -11,7 +11,7 @@ ALIAS = Reference("ingest_alias", "cus_1")
 
 def test_counting_ends_where_nobody_needs_an_exact_figure(store, monkeypatch):
     monkeypatch.setattr("bridge.store.counts.MOST_COUNTED", 3)
-    statement = select(counted(events.c.id, RECEIVED))
+    statement = select(counted(RECEIVED, events.c.id))
     for count, expected in ((2, 2), (3, 3), (7, 3)):
         store.events.add("stripe", [event(f"evt_{number}") for number in range(count)], {}, NOW)
         with store.database.read() as connection:
