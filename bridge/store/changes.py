@@ -15,9 +15,6 @@ from bridge.store.rows import change_of
 from bridge.store.tables import UNDONE, changes
 
 COUNTED = (ChangeState.PENDING, ChangeState.PARKED, ChangeState.REFUSED)
-COUNTS = select(
-    *(counted(and_(UNDONE, is_only(changes.c.state, state)), changes.c.state, changes.c.id) for state in COUNTED)
-)
 
 
 class Changes:
@@ -25,6 +22,8 @@ class Changes:
         self.database = database
         self.queue = queue
         self.references = references
+        each = (and_(UNDONE, is_only(database, changes.c.state, state)) for state in COUNTED)
+        self.count = select(*(counted(which, changes.c.state, changes.c.id) for which in each))
 
     def append(self, connection: Connection, made: Sequence[tuple[StoredEvent, Change]], now: int) -> None:
         """Store changes and make their entities due."""
@@ -46,7 +45,7 @@ class Changes:
     def counts(self) -> dict[ChangeState, int]:
         """How many changes are pending, parked and refused: never more than `MOST_COUNTED`, as with events."""
         with self.database.read() as connection:
-            return dict(zip(COUNTED, connection.execute(COUNTS).one(), strict=True))
+            return dict(zip(COUNTED, connection.execute(self.count).one(), strict=True))
 
     def of_event(self, event: int) -> list[StoredChange]:
         with self.database.read() as connection:

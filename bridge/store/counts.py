@@ -3,6 +3,7 @@
 from sqlalchemy import Column, ColumnElement, ScalarSelect, Text, and_, func, literal_column, select
 
 from bridge.model import ChangeState, EventState
+from bridge.store.database import Database
 
 #: Where counting ends. Whoever has more to look into needs no exact figure.
 MOST_COUNTED = 500
@@ -15,7 +16,7 @@ def counted(which: ColumnElement[bool], *order: Column[str] | Column[int]) -> Sc
     return select(func.count()).select_from(found).scalar_subquery()
 
 
-def is_only(column: Column[str], state: EventState | ChangeState) -> ColumnElement[bool]:
-    """An equality said as a range: only so is the column a part of the order, and only one index has that."""
+def is_only(database: Database, column: Column[str], state: EventState | ChangeState) -> ColumnElement[bool]:
+    """For PostgreSQL an equality said as a range: only so is the column a part of the order, and one index has that."""
     value = literal_column(f"'{state}'", Text)
-    return and_(column >= value, column <= value)
+    return column == value if database.is_sqlite else and_(column >= value, column <= value)

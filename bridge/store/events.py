@@ -56,17 +56,13 @@ class Translated:
     changes: tuple[Change, ...] = ()
 
 
+COUNTED = (EventState.RECEIVED, EventState.FAILED, EventState.IGNORED)
 #: How much payload one transaction translates, unless one event has more. Read, JSON may take 25 times as much memory.
 MAX_BYTES = 2 << 20
 #: No event has a higher number.
 ABOVE_ALL = 2**63 - 1
 
 # Statements are built once: building one takes longer than running it.
-COUNTED = (EventState.RECEIVED, EventState.FAILED, EventState.IGNORED)
-COUNTS = select(
-    counted(RECEIVED, events.c.id),
-    *(counted(and_(LEFT, is_only(events.c.state, state)), events.c.state, events.c.id) for state in COUNTED[1:]),
-)
 MARK = (
     update(events)
     .where(events.c.id.in_(bindparam("numbers", expanding=True)))
@@ -80,6 +76,10 @@ class Events:
         self.changes = changes
         self.insert = database.insert_json(events, NEW, unless_known=(events.c.source, events.c.event_id))
         self.intake = Group(self.store)
+        left = (and_(LEFT, is_only(database, events.c.state, state)) for state in COUNTED[1:])
+        self.count = select(
+            counted(RECEIVED, events.c.id), *(counted(which, events.c.state, events.c.id) for which in left)
+        )
         self.oldest = oldest(func.length if database.is_sqlite else func.octet_length)
 
     def add(self, source: str, received: Sequence[Event], headers: Mapping[str, str], now: int) -> int:
@@ -170,7 +170,7 @@ class Events:
         Never more than `MOST_COUNTED`, which means: at least so many. So it costs the same however many there are.
         """
         with self.database.read() as connection:
-            return dict(zip(COUNTED, connection.execute(COUNTS).one(), strict=True))
+            return dict(zip(COUNTED, connection.execute(self.count).one(), strict=True))
 
     def replay(self, numbers: Sequence[int]) -> int:
         """Have events translated again by the current mapping. How many there were."""
