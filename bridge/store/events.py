@@ -105,10 +105,7 @@ class Events:
         return [sum(take(new, row) for row in request) for request in requests]
 
     def translate(self, translate: Callable[[StoredEvent], Translated], limit: int, now: int) -> int:
-        """Turn up to `limit` received events into changes, in one transaction. How many; 0 if none was left.
-
-        Fewer if they are large.
-        """
+        """Turn up to `limit` received events into changes, fewer if they are large, in one transaction. How many."""
         with self.database.write() as connection:
             found = connection.execute(self.oldest, {"most": limit})
             done = [(event, translate(event)) for event in map(event_of, found)]
