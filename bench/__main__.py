@@ -1,4 +1,4 @@
-"""python -m bench ingest|freshness|burst: see README.md."""
+"""python -m bench ingest|freshness|burst|flat: see README.md."""
 
 import statistics
 import time
@@ -7,6 +7,7 @@ from datetime import datetime
 import click
 
 from bench import load
+from bench.flat import flat
 from bench.load import Events, Sent, percentile
 from bench.stand import BRIDGE, FORGETFUL, Stand, stand
 
@@ -82,6 +83,9 @@ def burst(databases: dict[str, str | None], count: int, customers: int, limit: i
         click.echo(
             f"{name:15} correct {seconds:4.1f} s after the last event was acknowledged; calls by status: {calls}"
         )
+
+
+commands.add_command(flat)
 
 
 def check(sent: list[Sent]) -> None:

@@ -80,11 +80,11 @@ def prepare(environ: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def empty_database(server: str | None, place: Path) -> Iterator[str]:
+def empty_database(server: str | None, place: Path, name: str = "bench") -> Iterator[str]:
     if server is None:
         yield f"sqlite:///{place}/bridge.db"
         return
-    name = f"metronome_bridge_bench_{os.getpid()}"
+    name = f"metronome_bridge_{name}_{os.getpid()}"
     url = make_url(server).set(drivername="postgresql")
     with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")

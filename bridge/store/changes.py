@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, and_, select, update
 
 from bridge.model import Change, ChangeState, StoredChange, StoredEvent
+from bridge.store.counts import counted, is_only
 from bridge.store.database import Database
 from bridge.store.entities import Queue
 from bridge.store.references import References
 from bridge.store.rows import change_of
-from bridge.store.tables import changes
+from bridge.store.tables import UNDONE, changes
+
+COUNTED = (ChangeState.PENDING, ChangeState.PARKED, ChangeState.REFUSED)
 
 
 class Changes:
@@ -19,6 +22,8 @@ class Changes:
         self.database = database
         self.queue = queue
         self.references = references
+        each = (and_(UNDONE, is_only(database, changes.c.state, state)) for state in COUNTED)
+        self.count = select(*(counted(which, changes.c.state, changes.c.id) for which in each))
 
     def append(self, connection: Connection, made: Sequence[tuple[StoredEvent, Change]], now: int) -> None:
         """Store changes and make their entities due."""
@@ -33,12 +38,14 @@ class Changes:
 
     def drop(self, connection: Connection, events: Sequence[int], reason: str) -> None:
         """Give up whatever these events still have open or refused."""
-        undone = (ChangeState.PENDING, ChangeState.PARKED, ChangeState.REFUSED)
         connection.execute(
-            update(changes)
-            .where(changes.c.event.in_(events), changes.c.state.in_(undone))
-            .values(state=ChangeState.DROPPED, reason=reason)
+            update(changes).where(changes.c.event.in_(events), UNDONE).values(state=ChangeState.DROPPED, reason=reason)
         )
+
+    def counts(self) -> dict[ChangeState, int]:
+        """How many changes are pending, parked and refused: never more than `MOST_COUNTED`, as with events."""
+        with self.database.read() as connection:
+            return dict(zip(COUNTED, connection.execute(self.count).one(), strict=True))
 
     def of_event(self, event: int) -> list[StoredChange]:
         with self.database.read() as connection:

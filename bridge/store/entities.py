@@ -11,7 +11,7 @@ from sqlalchemy.sql import ColumnElement
 from bridge.model import Attempt, ChangeState, Field, StoredChange
 from bridge.store.database import Database
 from bridge.store.rows import attempt_of, change_of, field_of
-from bridge.store.tables import OPEN, attempts, changes, entities, fields
+from bridge.store.tables import AGE, OPEN, attempts, changes, entities, fields
 
 #: What one delivery takes on at most, the newest first. The rest of an entity's changes comes with the next.
 MAX_CHANGES = 1000
@@ -39,10 +39,7 @@ CLAIM = (
     .returning(entities.c.entity, entities.c.entity_id, entities.c.tries)
 )
 LOAD_CHANGES = (
-    select(changes)
-    .where(OPEN, here(changes))
-    .order_by(changes.c.occurred_at.desc(), changes.c.event.desc(), changes.c.id.desc())
-    .limit(MAX_CHANGES)
+    select(changes).where(OPEN, here(changes)).order_by(*(column.desc() for column in AGE)).limit(MAX_CHANGES)
 )
 LOAD_FIELDS = select(fields).where(here(fields)).order_by(fields.c.key)
 OURS = (here(entities), entities.c.lease == bindparam("lease_"))

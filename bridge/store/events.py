@@ -6,15 +6,29 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal,
+    select,
+    tuple_,
+    update,
+)
 
 from bridge.errors import TryAgainError
 from bridge.model import Change, Event, EventState, StoredEvent
 from bridge.store.changes import Changes
+from bridge.store.counts import counted, is_only
 from bridge.store.database import Database
 from bridge.store.group import Group
 from bridge.store.rows import event_of
-from bridge.store.tables import events
+from bridge.store.tables import LEFT, RECEIVED, TRANSLATED, events, state_is
 
 Row = dict[str, Any]
 
@@ -42,14 +56,13 @@ class Translated:
     changes: tuple[Change, ...] = ()
 
 
+COUNTED = (EventState.RECEIVED, EventState.FAILED, EventState.IGNORED)
+#: How much payload one transaction translates, unless one event has more. Read, JSON may take 25 times as much memory.
+MAX_BYTES = 2 << 20
+#: No event has a higher number.
+ABOVE_ALL = 2**63 - 1
+
 # Statements are built once: building one takes longer than running it.
-RECEIVED = (
-    select(events)
-    .where(events.c.state == EventState.RECEIVED)
-    .order_by(events.c.id)
-    .limit(bindparam("most"))
-    .with_for_update(skip_locked=True)
-)
 MARK = (
     update(events)
     .where(events.c.id.in_(bindparam("numbers", expanding=True)))
@@ -63,6 +76,11 @@ class Events:
         self.changes = changes
         self.insert = database.insert_json(events, NEW, unless_known=(events.c.source, events.c.event_id))
         self.intake = Group(self.store)
+        left = (and_(LEFT, is_only(database, events.c.state, state)) for state in COUNTED[1:])
+        self.count = select(
+            counted(RECEIVED, events.c.id), *(counted(which, events.c.state, events.c.id) for which in left)
+        )
+        self.oldest = oldest(func.length if database.is_sqlite else func.octet_length)
 
     def add(self, source: str, received: Sequence[Event], headers: Mapping[str, str], now: int) -> int:
         """Store what was not seen before, on disk when this returns. How many were new.
@@ -87,9 +105,9 @@ class Events:
         return [sum(take(new, row) for row in request) for request in requests]
 
     def translate(self, translate: Callable[[StoredEvent], Translated], limit: int, now: int) -> int:
-        """Turn up to `limit` received events into changes, in one transaction. How many there were."""
+        """Turn up to `limit` received events into changes, fewer if they are large, in one transaction. How many."""
         with self.database.write() as connection:
-            found = connection.execute(RECEIVED, {"most": limit})
+            found = connection.execute(self.oldest, {"most": limit})
             done = [(event, translate(event)) for event in map(event_of, found)]
             self.changes.append(connection, [(event, change) for event, made in done for change in made.changes], now)
             self.mark(connection, done)
@@ -113,11 +131,29 @@ class Events:
         self, *, source: str | None = None, state: EventState | None = None, before: int | None = None, limit: int = 50
     ) -> list[StoredEvent]:
         """The newest first, from below the number `before`."""
-        statement = select(events).where(*chosen(source, state)).order_by(events.c.id.desc()).limit(limit)
-        if before is not None:
-            statement = statement.where(events.c.id < before)
+        # The numbers alone come from an index, so that PostgreSQL is not tempted to read through the table for them.
+        numbers = self.newest(source, state, ABOVE_ALL if before is None else before).limit(limit)
+        statement = select(events).where(events.c.id.in_(numbers)).order_by(events.c.id.desc())
         with self.database.read() as connection:
             return [event_of(row) for row in connection.execute(statement)]
+
+    def newest(self, source: str | None, state: EventState | None, before: int) -> Select[Any]:
+        """Numbers in descending order, by the one index that leads to them at once."""
+        numbers = select(events.c.id)
+        if source is not None and state is EventState.RECEIVED:
+            # Little of what was received should be left: better go through that than through all events of the source.
+            numbers = numbers.where(events.c.source.concat("") == source, RECEIVED)
+        elif self.database.is_sqlite or not (fixed := fixed_by(source, state)):
+            numbers = numbers.where(*chosen(source, state))
+        else:
+            # A range in the order of the index. Given equalities, PostgreSQL may go back through all events instead,
+            # and that takes long if none of those that are asked for is new.
+            columns = (*fixed, events.c.id)
+            first, end = (tuple_(*map(literal, fixed.values()), literal(at, BigInteger)) for at in (0, before))
+            inside = (tuple_(*columns) >= first, tuple_(*columns) < end)
+            rest = {None: [], EventState.TRANSLATED: [TRANSLATED]}.get(state, [LEFT])
+            return numbers.where(*inside, *rest).order_by(*(column.desc() for column in columns))
+        return numbers.where(events.c.id < before).order_by(events.c.id.desc())
 
     def numbers(self, *, source: str | None = None, state: EventState | None = None) -> list[int]:
         """The numbers of all events that fit, oldest first."""
@@ -126,9 +162,12 @@ class Events:
             return list(connection.scalars(statement))
 
     def counts(self) -> dict[EventState, int]:
+        """How many events are in each state but `translated`, which is that of all the others.
+
+        Never more than `MOST_COUNTED`, which means: at least so many. So it costs the same however many there are.
+        """
         with self.database.read() as connection:
-            rows = connection.execute(select(events.c.state, func.count()).group_by(events.c.state))
-            return {EventState(state): count for state, count in rows}
+            return dict(zip(COUNTED, connection.execute(self.count).one(), strict=True))
 
     def replay(self, numbers: Sequence[int]) -> int:
         """Have events translated again by the current mapping. How many there were."""
@@ -170,10 +209,36 @@ def take(new: Counter[tuple[str, str]], row: Row) -> bool:
     return new[key] >= 0
 
 
+def oldest(size: Callable[..., ColumnElement[int]]) -> Select[Any]:
+    """The events that have waited longest, as many as are asked for and as go into MAX_BYTES, but at least one."""
+    due = (
+        select(events.c.id, size(events.c.payload).label("bytes"))
+        .where(RECEIVED)
+        .order_by(events.c.id)
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    before = func.sum(due.c.bytes).over(order_by=due.c.id) - due.c.bytes
+    sized = select(due.c.id, before.label("before")).subquery("sized")
+    return select(events).join(sized, sized.c.id == events.c.id).where(sized.c.before < MAX_BYTES).order_by(events.c.id)
+
+
 def chosen(source: str | None, state: EventState | None) -> list[ColumnElement[bool]]:
     wanted: list[ColumnElement[bool]] = []
+    if state is EventState.TRANSLATED:
+        wanted.append(TRANSLATED)
+    elif state is not None:
+        wanted.append(state_is(events.c.state, state))
+    if state in (EventState.FAILED, EventState.IGNORED):
+        # SQLite does not know by itself that this follows.
+        wanted.append(LEFT)
     if source is not None:
         wanted.append(events.c.source == source)
-    if state is not None:
-        wanted.append(events.c.state == state)
     return wanted
+
+
+def fixed_by(source: str | None, state: EventState | None) -> dict[Column[str], str]:
+    """The leading columns of the index of such events, and what they are."""
+    fixed = {} if source is None else {events.c.source: source}
+    return fixed | ({events.c.state: state} if state in (EventState.FAILED, EventState.IGNORED) else {})

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import ScalarSelect, Select, Table, bindparam, select
 
-from bridge.model import EventState, GateState
+from bridge.model import GateState
 from bridge.store.database import Database
 from bridge.store.gate import COLUMNS, state_of
-from bridge.store.tables import entities, events, references
+from bridge.store.tables import RECEIVED, entities, events, references
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +26,31 @@ class Glance:
         return min((at for at in (self.entity_due, self.reference_due) if at is not None), default=None)
 
 
+def next_due(queue: Table) -> ScalarSelect[Any]:
+    """Only what is being worked on stands before it in the index: as many rows as there are threads."""
+    free = queue.c.leased_until <= bindparam("now")
+    return (
+        select(queue.c.due_at)
+        .where(queue.c.due_at.is_not(None), free)
+        .order_by(queue.c.due_at)
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
 class Glances:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.look: Select[Any] = select(
             database.now,
-            select(events.c.id).where(events.c.state == EventState.RECEIVED).exists(),
-            select(func.min(entities.c.due_at)).where(entities.c.leased_until <= bindparam("now")).scalar_subquery(),
-            select(func.min(references.c.due_at))
-            .where(references.c.leased_until <= bindparam("now"))
-            .scalar_subquery(),
+            # Not `exists`: PostgreSQL may look for any one row through the whole table, but the first is in an index.
+            select(events.c.id).where(RECEIVED).order_by(events.c.id).limit(1).scalar_subquery(),
+            next_due(entities),
+            next_due(references),
             *COLUMNS,
         )
 
     def take(self, now: int) -> Glance:
         with self.database.read() as connection:
             row = tuple(connection.execute(self.look, {"now": now}).one())
-        return Glance(row[0], bool(row[1]), row[2], row[3], state_of(row[4:]))
+        return Glance(row[0], row[1] is not None, row[2], row[3], state_of(row[4:]))

@@ -9,7 +9,7 @@ from sqlalchemy.sql import ColumnElement
 from bridge.model import ChangeState, Reference
 from bridge.store.database import Database
 from bridge.store.entities import Queue
-from bridge.store.tables import changes, references
+from bridge.store.tables import PARKED, changes, references
 
 KEY = (references.c.entity, references.c.kind, references.c.value)
 
@@ -19,10 +19,7 @@ def here(entity: ColumnElement[str], kind: ColumnElement[str], value: ColumnElem
     return and_(entity == bindparam("entity_"), kind == bindparam("kind_"), value == bindparam("value_"))
 
 
-PARKED = and_(
-    changes.c.state == ChangeState.PARKED,
-    here(changes.c.entity, changes.c.reference_kind, changes.c.reference_value),
-)
+WAITING = and_(PARKED, here(changes.c.entity, changes.c.reference_kind, changes.c.reference_value))
 
 # Statements are built once: building one takes longer than running it.
 KNOWN = select(*KEY, references.c.entity_id).where(
@@ -51,16 +48,16 @@ ANSWERED = GIVE_BACK.values(
     entity_id=bindparam("found"), checked_at=bindparam("now"), due_at=None, tries=0, last_error=None
 )
 POSTPONED = GIVE_BACK.values(due_at=bindparam("due"), tries=bindparam("new_tries"), last_error=bindparam("reason_"))
-SET_FREE = update(changes).where(PARKED).values(entity_id=bindparam("found"), state=ChangeState.PENDING, reason=None)
+SET_FREE = update(changes).where(WAITING).values(entity_id=bindparam("found"), state=ChangeState.PENDING, reason=None)
 WAIT_OR_REFUSE = (
     update(changes)
-    .where(PARKED)
+    .where(WAITING)
     .values(
         state=case((changes.c.created_at < bindparam("refuse_before"), ChangeState.REFUSED), else_=ChangeState.PARKED),
         reason=bindparam("reason_"),
     )
 )
-STOP_IF_DONE = update(references).where(here(*KEY), ~exists().where(PARKED)).values(due_at=None, tries=0)
+STOP_IF_DONE = update(references).where(here(*KEY), ~exists().where(WAITING)).values(due_at=None, tries=0)
 
 
 @dataclass(frozen=True, slots=True)

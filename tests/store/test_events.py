@@ -114,6 +114,25 @@ def test_events_are_translated_once_by_many_workers(store):
     assert sum(len(store.changes.of_event(found.id)) for found in store.events.find(limit=100)) == 60
 
 
+def test_large_events_are_translated_a_few_at_a_time_and_in_order(store):
+    large = {"text": "x" * (1 << 20)}
+    named = [
+        event("a", payload=large),
+        event("b", payload=large),
+        event("c", payload={"texts": [large] * 3}),
+        event("d"),
+    ]
+    store.events.add("stripe", named, {}, NOW)
+    seen = []
+
+    def record(found):
+        seen.append(found.event_id)
+        return ignore(found)
+
+    assert [store.events.translate(record, 100, NOW) for _ in range(4)] == [2, 1, 1, 0]
+    assert seen == ["a", "b", "c", "d"]
+
+
 def test_a_translation_that_breaks_leaves_the_events_as_they_were(store):
     store.events.add("stripe", [event()], {}, NOW)
 
@@ -145,9 +164,12 @@ def test_events_can_be_found_by_source_state_and_page(store):
     assert [found.event_id for found in find(source="stripe")] == ["s2", "s1", "s0"]
     assert [found.event_id for found in find(state=EventState.IGNORED)] == ["s1", "s0"]
     assert [found.event_id for found in find(source="stripe", state=EventState.RECEIVED)] == ["s2"]
+    assert [found.event_id for found in find(source="stripe", before=find()[1].id)] == ["s1", "s0"]
+    assert [found.event_id for found in find(source="stripe", state=EventState.IGNORED, limit=1)] == ["s1"]
+    assert find(source="stripe", state=EventState.TRANSLATED) == find(source="strip") == find(source="stripe2") == []
     assert [found.event_id for found in find(limit=2)] == ["h1", "s2"]
     assert [found.event_id for found in find(before=find(limit=2)[-1].id)] == ["s1", "s0"]
-    assert store.events.counts() == {EventState.RECEIVED: 2, EventState.IGNORED: 2}
+    assert store.events.counts() == {EventState.RECEIVED: 2, EventState.FAILED: 0, EventState.IGNORED: 2}
     assert store.events.get(10**9) is None
 
 

@@ -72,7 +72,7 @@ def test_a_stop_finishes_the_call_in_flight(world):
     with world.store() as store:
 
         def in_flight():
-            return store.events.counts().get(EventState.TRANSLATED) and store.glance(now()).entity_due is None
+            return store.events.find(state=EventState.TRANSLATED) and store.glance(now()).entity_due is None
 
         until(in_flight, process)
     assert process.terminate() == 0
