@@ -26,11 +26,8 @@ def upgrade() -> None:
         sa.UniqueConstraint("source", "event_id", name="events_once"),
         sqlite_autoincrement=True,
     )
-    left = "state IN ('failed', 'ignored')"
-    create_index("events_source", "events", ["source", "id"])
     create_index("events_received", "events", ["id"], "state = 'received'")
-    create_index("events_left", "events", ["state", "id"], left)
-    create_index("events_left_source", "events", ["source", "state", "id"], left)
+    create_index("events_state", "events", ["state", "id"])
 
     op.create_table(
         "changes",
@@ -51,10 +48,9 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     create_index("changes_event", "changes", ["event"])
-    age = ["occurred_at", "event", "id"]
-    create_index("changes_open", "changes", ["entity", "entity_id", *age], "state IN ('pending', 'parked')")
+    create_index("changes_open", "changes", ["entity", "entity_id", "id"], "state IN ('pending', 'parked')")
     create_index("changes_parked", "changes", ["entity", "reference_kind", "reference_value"], "state = 'parked'")
-    create_index("changes_undone", "changes", ["state", "id"], "state IN ('pending', 'parked', 'refused')")
+    create_index("changes_state", "changes", ["state", "id"])
 
     op.create_table(
         "entities",
@@ -110,7 +106,7 @@ def upgrade() -> None:
         sa.Column("tries", sa.Integer, nullable=False),
         sa.Column("last_error", sa.Text),
     )
-    create_index("references_due", "references", ["due_at"], "due_at IS NOT NULL")
+    create_index("references_due", "references", ["due_at"])
 
     gate = op.create_table(
         "gate",
