@@ -51,6 +51,7 @@ TABLES = (
             "removes": "'[]'",
             "occurred_at": "{now} - ({events} - i) * 1000000",
             "created_at": "{now} - ({events} - i) * 1000000",
+            "partial": "false",
             "state": "CASE WHEN i > {events} - {events} / 20 THEN 'pending' WHEN i % 1000 = 7 THEN 'refused'"
             " WHEN i % 20 = 0 THEN 'superseded' ELSE 'delivered' END",
         },
@@ -71,6 +72,7 @@ TABLES = (
             "removes": "'[]'",
             "occurred_at": "{now} - i * 1000",
             "created_at": "{now}",
+            "partial": "false",
             "state": "'pending'",
         },
     ),
@@ -89,6 +91,7 @@ TABLES = (
             "removes": "'[]'",
             "occurred_at": "{now} - i * 1000",
             "created_at": "{now}",
+            "partial": "false",
             "state": "'parked'",
         },
     ),

@@ -26,7 +26,7 @@ from bridge.model import (
     Verdict,
 )
 from bridge.store import Store, open_store
-from bridge.store.entities import Claim, Settlement
+from bridge.store.entities import Claim, Mark, Settlement
 from bridge.store.events import Translated
 from bridge.times import HOUR
 
@@ -80,12 +80,12 @@ def deliver(store: Store, events: int) -> Iterator[Callable[[], object]]:
     (ours,) = store.entities.claim("ours", 1, NOW, UNTIL)
 
     def load_and_settle() -> None:
-        changes = store.entities.load(ours).changes
+        changes = store.entities.load(ours, NOW).changes
         newest = changes[0]
         settled = Settlement(
             attempts=(Attempt("set", ("tier",), Outcome(Verdict.ACCEPTED, 200), NOW, 20_000, (newest.id,)),),
             fields={key: Field(value, newest.stamp) for key, value in newest.values.items()},
-            states={change.id: (ChangeState.DELIVERED, None) for change in changes},
+            states={change.id: Mark(ChangeState.DELIVERED) for change in changes},
         )
         if not store.entities.settle(ours, settled, NOW):
             raise click.ClickException("a delivery was not settled")
@@ -122,7 +122,7 @@ OPERATIONS: dict[str, Operation] = {
     "glance": alone(lambda store, _: store.glance(NOW)),
     "claim 8 entities": claim,
     "deliver: load and settle": deliver,
-    "load the busiest entity": alone(lambda store, _: store.entities.load(BUSY)),
+    "load the busiest entity": alone(lambda store, _: store.entities.load(BUSY, NOW)),
     "claim 8 references": claim_references,
     "events": alone(lambda store, _: store.events.find()),
     "events before": alone(lambda store, events: store.events.find(before=events // 2)),

@@ -123,7 +123,7 @@ class Reference(NamedTuple):
 class ChangeState(StrEnum):
     #: Waits for its entity's turn.
     PENDING = "pending"
-    #: Waits for its reference, or for its entity, to exist in Metronome.
+    #: Waits for its reference, for its entity, or (`partial`) for some of its keys, to exist in Metronome.
     PARKED = "parked"
     #: Metronome holds it, or held it.
     DELIVERED = "delivered"
@@ -145,6 +145,8 @@ class Change:
     set: Mapping[str, str]
     remove: tuple[str, ...]
     occurred_at: int
+    #: Whether keys that Metronome takes are set although it refuses others: else it is all or nothing.
+    partial: bool = False
 
 
 class Stamp(NamedTuple):
@@ -173,6 +175,7 @@ class StoredChange:
     created_at: int
     state: ChangeState = ChangeState.PENDING
     reason: str | None = None
+    partial: bool = False
 
     @property
     def stamp(self) -> Stamp:

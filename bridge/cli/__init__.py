@@ -5,7 +5,21 @@ import sys
 import click
 
 from bridge import __version__
-from bridge.cli import check, config, demo, events, replay, sandbox, send, senders, serve, try_, upgrade, worker
+from bridge.cli import (
+    check,
+    config,
+    dead_letters,
+    demo,
+    events,
+    replay,
+    sandbox,
+    send,
+    senders,
+    serve,
+    try_,
+    upgrade,
+    worker,
+)
 from bridge.errors import BridgeError, OperatorError, StoreError
 
 EPILOG = """\b
@@ -29,7 +43,7 @@ def commands() -> None:
     """
 
 
-for module in (serve, worker, check, try_, send, events, replay, upgrade, config, senders, sandbox, demo):
+for module in (serve, worker, check, try_, send, events, replay, dead_letters, upgrade, config, senders, sandbox, demo):
     commands.add_command(module.command)
 
 

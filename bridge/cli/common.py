@@ -1,13 +1,15 @@
 """What several commands need: sources by name, requests from files, tables that fit the terminal."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import click
 import orjson
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from bridge import bootstrap, settings
@@ -19,6 +21,8 @@ from bridge.model import Request
 from bridge.settings import Settings
 from bridge.store import Store
 from bridge.times import to_datetime
+
+T = TypeVar("T")
 
 #: Colours and live displays only where somebody looks at them: rich asks the terminal. Elsewhere lines may be long.
 console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 240)
@@ -75,6 +79,21 @@ def opened_store() -> Iterator[Store]:
         yield store
     finally:
         store.close()
+
+
+def confirmed(question: str, *, yes: bool) -> None:
+    """Returns if `yes` was said, on the command line or now. Ends the command otherwise."""
+    if not yes:
+        click.confirm(question, abort=True)
+
+
+def progress(what: str) -> Callable[[Sequence[T]], Iterable[T]]:
+    """Shows how far a loop is, where somebody looks at it."""
+
+    def watch(steps: Sequence[T]) -> Iterable[T]:
+        return track(steps, what, console=console, transient=True, disable=not console.is_terminal)
+
+    return watch
 
 
 def table(*columns: str) -> Table:

@@ -3,15 +3,12 @@
 import sys
 
 import click
-from rich.progress import track
 
-from bridge.cli.common import console, opened_store
+from bridge.cli.common import confirmed, opened_store, progress
 from bridge.cli.events import STATES
 from bridge.errors import BridgeError
 from bridge.model import EventState
-
-#: Events that are replayed in one transaction.
-STEP = 500
+from bridge.pipeline import redo
 
 
 @click.command("replay")
@@ -31,13 +28,7 @@ def command(numbers: tuple[int, ...], source: str | None, state: str | None, yes
         wanted = list(numbers) or store.events.numbers(source=source, state=EventState(state) if state else None)
         if not wanted:
             raise BridgeError("no event fits")
-        if not yes and len(wanted) > 1:
-            click.confirm(f"replay {len(wanted)} events?", abort=True)
-        steps = [wanted[start : start + STEP] for start in range(0, len(wanted), STEP)]
-        replayed = sum(
-            store.events.replay(step)
-            for step in track(steps, "replaying", console=console, transient=True, disable=not console.is_terminal)
-        )
-        store.signal.announce()
+        confirmed(f"replay {len(wanted)} events?", yes=yes or len(wanted) == 1)
+        replayed = redo.replay(store, wanted, progress("replaying"))
     click.echo(f"{replayed} of {len(wanted)} events will be translated again")
     sys.exit(0 if replayed == len(wanted) else 1)

@@ -192,6 +192,7 @@ class Compiler:
             kind=kind,
             identity=self.expressions[(*path, "id") if kind == "id" else (*path, "lookup", kind)],
             occurred_at=self.expressions.get((*path, "occurred_at")),
+            partial=data.get("partial_", False),
             fields=tuple(self.field(key, spec, (*path, "fields", key)) for key, spec in data["fields_"].items()),
         )
 

@@ -65,6 +65,7 @@ class Rule:
     identity: Expression
     occurred_at: Expression | None
     fields: tuple[FieldRule, ...]
+    partial: bool = False
 
     def matches(self, event_type: str) -> bool:
         return not self.events or any(matches(pattern, event_type) for pattern in self.events)
@@ -178,6 +179,7 @@ def change_of(rule: Rule, scope: Any, event: Event) -> Change:
         set={key: value for key, value in values.items() if isinstance(value, str)},
         remove=tuple(key for key, value in values.items() if value is None),
         occurred_at=time_of(rule, scope, event),
+        partial=rule.partial,
     )
 
 

@@ -75,6 +75,13 @@ class Scalar(fields.Field[str]):
         return text
 
 
+class Switch(fields.Field[bool]):
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError(f"true or false is expected, not {describe(value)}")
+        return value
+
+
 def check_pattern(pattern: str) -> None:
     if "*" in pattern[:-1]:
         raise ValidationError("a * is accepted at the end only, as in customer.*")
@@ -165,6 +172,7 @@ class RuleSchema(Strict):
     lookup = LookupField()
     for_each = Text()
     occurred_at = Text()
+    partial_ = Switch(data_key="partial")
     fields_ = FieldsField(data_key="fields", required=True)
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)

@@ -1,15 +1,15 @@
 """All open changes of one entity go to Metronome in as few calls as possible, and what came of it is remembered."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from bridge.model import Attempt, ChangeState, Field, Outcome, StoredChange
 from bridge.pipeline.fold import Fold, fold
 from bridge.pipeline.gatekeeper import Gatekeeper
 from bridge.pipeline.retry import Decision, Next, decide, said
-from bridge.store.entities import Claim, Entities, Settlement
-from bridge.times import SECOND
+from bridge.store.entities import Claim, Entities, Mark, Settlement
+from bridge.times import HOUR, MINUTE, SECOND
 
 
 class CustomFields(Protocol):
@@ -30,14 +30,14 @@ class Delivery:
     known: dict[str, Field]
     attempts: list[Attempt] = field(default_factory=list)
     fields: dict[str, Field] = field(default_factory=dict)
-    states: dict[int, tuple[ChangeState, str | None]] = field(default_factory=dict)
+    states: dict[int, Mark] = field(default_factory=dict)
 
     def hold(self, fields: Mapping[str, Field]) -> None:
         self.known.update(fields)
         self.fields.update(fields)
 
     def mark(self, changes: Sequence[int], state: ChangeState, reason: str | None = None) -> None:
-        self.states.update(dict.fromkeys(changes, (state, reason)))
+        self.states.update(dict.fromkeys(changes, Mark(state, reason)))
 
 
 class Deliverer:
@@ -69,7 +69,7 @@ class Deliverer:
 
     def deliver(self, claim: Claim, *, counted: bool = False) -> bool:
         """`counted`: this job holds a place at the gate. Whether Metronome answered as it should."""
-        work = self.entities.load(claim)
+        work = self.entities.load(claim, self.clock())
         delivery = Delivery(claim, counted, dict(work.fields))
         decision = self.write(delivery, work.changes)
         self.entities.settle(claim, self.settlement(delivery, decision, work.changes), self.clock())
@@ -86,14 +86,50 @@ class Deliverer:
         if decision.next is not Next.GIVE_UP:
             return decision
         if len(changes) == 1:
-            delivery.mark([changes[0].id], ChangeState.REFUSED, decision.reason)
-            return Decision(Next.DONE)
+            return self.refused(delivery, changes[0], folded, decision.reason)
         half = len(changes) // 2
         for part in (changes[:half], changes[half:]):
             decision = self.write(delivery, part)
             if decision.next is not Next.DONE:
                 return decision
         return Decision(Next.DONE)
+
+    def refused(self, delivery: Delivery, change: StoredChange, folded: Fold, reason: str) -> Decision:
+        """One change alone is refused: as a whole, or only the keys that are to blame."""
+        if not change.partial:
+            delivery.mark([change.id], ChangeState.REFUSED, reason)
+            return Decision(Next.DONE)
+        wanted = replace(change, values={key: field.value for key, field in folded.written.items()})
+        bad: dict[str, str] = {}
+        decision = self.write_good_keys(delivery, wanted, reason, bad)
+        if decision.next is Next.DONE:
+            delivery.states[change.id] = self.partly(change, bad)
+        return decision
+
+    def write_good_keys(self, delivery: Delivery, change: StoredChange, reason: str, bad: dict[str, str]) -> Decision:
+        """Halve a refused change until each bad key stands alone; `bad` gets those, and why."""
+        keys = list(change.values)
+        if len(keys) == 1:
+            bad[keys[0]] = reason
+            return Decision(Next.DONE)
+        for part in (keys[: len(keys) // 2], keys[len(keys) // 2 :]):
+            half = replace(change, values={key: change.values[key] for key in part})
+            decision = self.make(delivery, fold([half], delivery.known, resend_unchanged=self.resend_unchanged))
+            if decision.next is Next.GIVE_UP:
+                decision = self.write_good_keys(delivery, half, decision.reason, bad)
+            if decision.next is not Next.DONE:
+                return decision
+        return Decision(Next.DONE)
+
+    def partly(self, change: StoredChange, bad: Mapping[str, str]) -> Mark:
+        """The bad keys wait, and are tried again ever more seldom, until the change is too old."""
+        if not bad:
+            return Mark(ChangeState.DELIVERED)
+        now = self.clock()
+        reason = "; ".join(f"{key}: {why}" for key, why in bad.items())
+        if change.created_at < now - self.park_for:
+            return Mark(ChangeState.REFUSED, reason)
+        return Mark(ChangeState.PARKED, reason, now + min(max(now - change.created_at, MINUTE), HOUR))
 
     def make(self, delivery: Delivery, folded: Fold) -> Decision:
         """The calls that a fold asks for: none, one or two."""

@@ -8,6 +8,7 @@ from bridge.store.entities import Entities, Queue
 from bridge.store.events import Events
 from bridge.store.gate import Gate
 from bridge.store.glance import Glance, Glances
+from bridge.store.letters import Letters
 from bridge.store.references import References
 from bridge.store.retention import Retention
 from bridge.store.schema import check, upgrade
@@ -23,6 +24,7 @@ class Store:
     changes: Changes
     entities: Entities
     references: References
+    letters: Letters
     gate: Gate
     glances: Glances
     retention: Retention
@@ -56,6 +58,7 @@ def open_store(url: str, connections: int, lookup_cache: int) -> Store:
         changes=changes,
         entities=Entities(database),
         references=references,
+        letters=Letters(database),
         gate=Gate(database),
         glances=Glances(database),
         retention=Retention(database),

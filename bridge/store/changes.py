@@ -65,6 +65,7 @@ def row_of(event: StoredEvent, change: Change, entity_id: str | None, now: int) 
         "sets": orjson.dumps(change.set).decode(),
         "removes": orjson.dumps(change.remove).decode(),
         "occurred_at": change.occurred_at,
+        "partial": change.partial,
         "created_at": now,
         "state": ChangeState.PENDING if entity_id else ChangeState.PARKED,
         "reason": None if entity_id else f"waits until the {change.reference.kind} is looked up",

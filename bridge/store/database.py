@@ -3,7 +3,7 @@
 import fcntl
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.sql import ColumnElement
 
@@ -37,6 +37,9 @@ from bridge.errors import SettingError, StoreError, TryAgainError
 
 #: How long to wait for a lock, or for a free connection, before the store counts as unavailable.
 PATIENCE_SECONDS = 5
+
+#: What a row consists of, by the names of its columns.
+Values = Mapping[str, ColumnElement[Any]]
 
 SERVER_TIME = literal_column("(extract(epoch FROM clock_timestamp()) * 1000000)::bigint", BigInteger).label("now")
 
@@ -108,21 +111,28 @@ class Database:
         """An insert that knows ON CONFLICT."""
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
 
-    def insert_json(self, table: Table, columns: Sequence[Column[Any]], unless_known: Sequence[Column[Any]]) -> Any:
+    def insert_json(
+        self,
+        table: Table,
+        columns: Sequence[Column[Any]],
+        unless_known: Sequence[Column[Any]],
+        instead: Callable[[Values], Values],
+    ) -> Any:
         """An insert of any number of rows, bound as one JSON array `rows`: cheaper than a parameter for each value.
 
-        It gives the key `unless_known` of those that were new.
+        It gives the key `unless_known` of those that were new. `instead` makes columns out of what is given.
         """
         if self.is_sqlite:
             each = func.json_each(bindparam("rows", type_=Text)).table_valued("value", name="each")
-            values = [func.json_extract(each.c.value, f"$.{one.name}") for one in columns]
-            rows = select(*values).select_from(each).where(true())
+            given: dict[str, ColumnElement[Any]]
+            given = {one.name: func.json_extract(each.c.value, f"$.{one.name}") for one in columns}
         else:
             typed = [column(one.name, one.type) for one in columns]
-            given = func.json_to_recordset(cast(bindparam("rows", type_=Text), JSON))
-            each = given.table_valued(*typed, name="each").render_derived(with_types=True)
-            rows = select(*each.c)
-        insert = self.insert(table).from_select([one.name for one in columns], rows)
+            records = func.json_to_recordset(cast(bindparam("rows", type_=Text), JSON))
+            each = records.table_valued(*typed, name="each").render_derived(with_types=True)
+            given = {one.name: each.c[one.name] for one in columns}
+        values = {**given, **instead(given)}
+        insert = self.insert(table).from_select(list(values), select(*values.values()).select_from(each).where(true()))
         return insert.on_conflict_do_nothing().returning(*unless_known)
 
     def close(self) -> None:
@@ -193,8 +203,6 @@ def meaning() -> Iterator[None]:
     """What a driver raises, as what it means here."""
     try:
         yield
-    except IntegrityError:
-        raise
     except PoolTimeoutError:
         raise StoreError("no database connection became free: see BRIDGE_DATABASE_CONNECTIONS") from None
     except DBAPIError as error:

@@ -2,19 +2,22 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, Table, and_, bindparam, case, delete, exists, select, tuple_, update
+from sqlalchemy import Connection, Table, and_, bindparam, case, delete, exists, func, select, tuple_, update
 from sqlalchemy.sql import ColumnElement
 
 from bridge.model import Attempt, ChangeState, Field, StoredChange
 from bridge.store.database import Database
 from bridge.store.rows import attempt_of, change_of, field_of
 from bridge.store.tables import AGE, OPEN, attempts, changes, entities, fields
+from bridge.times import MINUTE
 
 #: What one delivery takes on at most, the newest first. The rest of an entity's changes comes with the next.
 MAX_CHANGES = 1000
+#: What waits for up to an hour, because Metronome does not know it, is tried again sooner once there is news of it.
+LONGEST_WAIT_WITH_NEWS = MINUTE
 
 
 def here(table: Table) -> ColumnElement[bool]:
@@ -38,8 +41,12 @@ CLAIM = (
     .values(lease=bindparam("new_lease"), leased_until=bindparam("until"))
     .returning(entities.c.entity, entities.c.entity_id, entities.c.tries)
 )
+RETRIED = func.coalesce(changes.c.retry_at, 0)
 LOAD_CHANGES = (
-    select(changes).where(OPEN, here(changes)).order_by(*(column.desc() for column in AGE)).limit(MAX_CHANGES)
+    select(changes)
+    .where(OPEN, here(changes), bindparam("now") >= RETRIED)
+    .order_by(*(column.desc() for column in AGE))
+    .limit(MAX_CHANGES)
 )
 LOAD_FIELDS = select(fields).where(here(fields)).order_by(fields.c.key)
 OURS = (here(entities), entities.c.lease == bindparam("lease_"))
@@ -55,11 +62,13 @@ GIVE_BACK = (
     )
 )
 RELEASE = update(entities).where(*OURS).values(lease=None, leased_until=0)
+FIRST_RETRY = select(func.min(RETRIED)).where(OPEN, here(changes)).scalar_subquery()
+WAIT_FOR_RETRY = update(entities).where(here(entities), entities.c.due_at < FIRST_RETRY).values(due_at=FIRST_RETRY)
 REMOVE_IF_DONE = delete(entities).where(here(entities), ~exists().where(OPEN, here(changes)))
 MARK = (
     update(changes)
     .where(changes.c.id.in_(bindparam("numbers", expanding=True)))
-    .values(state=bindparam("new_state"), reason=bindparam("new_reason"))
+    .values(state=bindparam("new_state"), reason=bindparam("new_reason"), retry_at=bindparam("new_retry"))
 )
 ATTEMPTS = select(attempts).where(here(attempts)).order_by(attempts.c.id.desc()).limit(bindparam("most"))
 
@@ -83,6 +92,15 @@ class Work:
     fields: Mapping[str, Field]
 
 
+class Mark(NamedTuple):
+    """What became of a change."""
+
+    state: ChangeState
+    reason: str | None = None
+    #: When a parked change is worth another try; None: with the next delivery.
+    retry_at: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """What a delivery came to."""
@@ -91,7 +109,7 @@ class Settlement:
     #: What Metronome holds now of the keys that were touched.
     fields: Mapping[str, Field] = field(default_factory=dict)
     #: What became of changes, and why. Those not named stay as they are.
-    states: Mapping[int, tuple[ChangeState, str | None]] = field(default_factory=dict)
+    states: Mapping[int, Mark] = field(default_factory=dict)
     #: When to try again; None: at once, if anything is left to do.
     retry_at: int | None = None
     tries: int = 0
@@ -112,10 +130,10 @@ class Entities:
             rows = connection.execute(CLAIM, given)
             return [Claim(row.entity, row.entity_id, lease, until, row.tries) for row in rows]
 
-    def load(self, claim: Claim) -> Work:
+    def load(self, claim: Claim, now: int) -> Work:
         which = key_of(claim.entity, claim.entity_id)
         with self.database.read() as connection:
-            work = tuple(map(change_of, connection.execute(LOAD_CHANGES, which)))
+            work = tuple(map(change_of, connection.execute(LOAD_CHANGES, which | {"now": now})))
             return Work(work, {row.key: field_of(row) for row in connection.execute(LOAD_FIELDS, which)})
 
     def settle(self, claim: Claim, settlement: Settlement, now: int) -> bool:
@@ -137,17 +155,18 @@ class Entities:
                 rows = [field_row(claim, key, held, now) for key, held in settlement.fields.items()]
                 connection.execute(self.put_fields, rows)
             self.mark(connection, settlement.states)
-            if settlement.retry_at is None:
-                connection.execute(REMOVE_IF_DONE, which)
+            if settlement.retry_at is None and not connection.execute(REMOVE_IF_DONE, which).rowcount:
+                connection.execute(WAIT_FOR_RETRY, which)
         return True
 
-    def mark(self, connection: Connection, states: Mapping[int, tuple[ChangeState, str | None]]) -> None:
+    def mark(self, connection: Connection, states: Mapping[int, Mark]) -> None:
         """One statement for all changes that came out alike."""
-        groups: dict[tuple[ChangeState, str | None], list[int]] = {}
-        for change, outcome in states.items():
-            groups.setdefault(outcome, []).append(change)
-        for (state, reason), numbers in groups.items():
-            connection.execute(MARK, {"numbers": numbers, "new_state": state, "new_reason": reason})
+        groups: dict[Mark, list[int]] = {}
+        for change, mark in states.items():
+            groups.setdefault(mark, []).append(change)
+        for mark, numbers in groups.items():
+            given = {"numbers": numbers, "new_state": mark.state, "new_reason": mark.reason, "new_retry": mark.retry_at}
+            connection.execute(MARK, given)
 
     def release(self, claim: Claim) -> None:
         """Give back what was claimed and not begun."""
@@ -191,14 +210,14 @@ def field_row(claim: Claim, key: str, held: Field, now: int) -> dict[str, Any]:
 
 
 class Queue:
-    """Puts entities into the queue. One that waits after a failure keeps waiting: news does not shorten its backoff."""
+    """Puts entities into the queue. News shortens a long wait after failures, but does not end it."""
 
     def __init__(self, database: Database) -> None:
         insert = database.insert(entities)
-        sooner = case((entities.c.due_at < insert.excluded.due_at, entities.c.due_at), else_=insert.excluded.due_at)
+        wanted = insert.excluded.due_at + case((entities.c.tries == 0, 0), else_=LONGEST_WAIT_WITH_NEWS)
         self.put = insert.on_conflict_do_update(
             index_elements=list(entities.primary_key),
-            set_={"due_at": case((entities.c.tries == 0, sooner), else_=entities.c.due_at)},
+            set_={"due_at": case((entities.c.due_at < wanted, entities.c.due_at), else_=wanted)},
         )
 
     def make_due(self, connection: Connection, ids: Iterable[tuple[str, str]], now: int) -> None:

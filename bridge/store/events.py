@@ -24,8 +24,9 @@ from sqlalchemy import (
 from bridge.errors import TryAgainError
 from bridge.model import Change, Event, EventState, StoredEvent
 from bridge.store.changes import Changes
+from bridge.store.clock import not_before_last_receipt
 from bridge.store.counts import counted, is_only
-from bridge.store.database import Database
+from bridge.store.database import Database, Values
 from bridge.store.group import Group
 from bridge.store.rows import event_of
 from bridge.store.tables import LEFT, RECEIVED, TRANSLATED, events, state_is
@@ -74,7 +75,7 @@ class Events:
     def __init__(self, database: Database, changes: Changes) -> None:
         self.database = database
         self.changes = changes
-        self.insert = database.insert_json(events, NEW, unless_known=(events.c.source, events.c.event_id))
+        self.insert = database.insert_json(events, NEW, (events.c.source, events.c.event_id), timed)
         self.intake = Group(self.store)
         left = (and_(LEFT, is_only(database, events.c.state, state)) for state in COUNTED[1:])
         self.count = select(
@@ -188,13 +189,19 @@ def new_row(source: str, event: Event, headers: str, now: int) -> Row:
         "source": source,
         "event_id": storable(event.event_id),
         "event_type": storable(event.event_type),
-        "occurred_at": now if event.occurred_at is None else event.occurred_at,
+        "occurred_at": event.occurred_at,
         "received_at": now,
         "payload": orjson.dumps(event.payload).decode(),
         "headers": headers,
         "state": EventState.FAILED if event.problem else EventState.RECEIVED,
         "reason": event.problem and storable(event.problem),
     }
+
+
+def timed(given: Values) -> Values:
+    """What came without a time happened when it was received."""
+    received = not_before_last_receipt(given["received_at"])
+    return {"received_at": received, "occurred_at": func.coalesce(given["occurred_at"], received)}
 
 
 def storable(text: str) -> str:

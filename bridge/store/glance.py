@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ScalarSelect, Select, Table, bindparam, select
 
 from bridge.model import GateState
+from bridge.store.clock import not_before_last_receipt
 from bridge.store.database import Database
 from bridge.store.gate import COLUMNS, state_of
 from bridge.store.tables import RECEIVED, entities, events, references
@@ -42,7 +43,8 @@ class Glances:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.look: Select[Any] = select(
-            database.now,
+            # SQLite has no clock: then it must not be the machine's alone, which may have been set back.
+            not_before_last_receipt(database.now).label("now") if database.is_sqlite else database.now,
             # Not `exists`: PostgreSQL may look for any one row through the whole table, but the first is in an index.
             select(events.c.id).where(RECEIVED).order_by(events.c.id).limit(1).scalar_subquery(),
             next_due(entities),

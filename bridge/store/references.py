@@ -3,12 +3,12 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, bindparam, case, exists, func, select, tuple_, update
+from sqlalchemy import Connection, and_, bindparam, case, exists, select, tuple_, update
 from sqlalchemy.sql import ColumnElement
 
 from bridge.model import ChangeState, Reference
 from bridge.store.database import Database
-from bridge.store.entities import Queue
+from bridge.store.entities import LONGEST_WAIT_WITH_NEWS, Queue
 from bridge.store.tables import PARKED, changes, references
 
 KEY = (references.c.entity, references.c.kind, references.c.value)
@@ -19,7 +19,9 @@ def here(entity: ColumnElement[str], kind: ColumnElement[str], value: ColumnElem
     return and_(entity == bindparam("entity_"), kind == bindparam("kind_"), value == bindparam("value_"))
 
 
-WAITING = and_(PARKED, here(changes.c.entity, changes.c.reference_kind, changes.c.reference_value))
+WAITING = and_(
+    PARKED, changes.c.entity_id.is_(None), here(changes.c.entity, changes.c.reference_kind, changes.c.reference_value)
+)
 
 # Statements are built once: building one takes longer than running it.
 KNOWN = select(*KEY, references.c.entity_id).where(
@@ -77,9 +79,10 @@ class References:
         self.queue = queue
         self.cache = cache
         insert = database.insert(references)
+        with_news = insert.excluded.due_at + case((references.c.tries == 0, 0), else_=LONGEST_WAIT_WITH_NEWS)
         self.ask = insert.on_conflict_do_update(
             index_elements=list(references.primary_key),
-            set_={"due_at": func.coalesce(references.c.due_at, insert.excluded.due_at)},
+            set_={"due_at": case((references.c.due_at < with_news, references.c.due_at), else_=with_news)},
         )
 
     def resolve(

@@ -49,6 +49,7 @@ def change_of(row: Row[Any]) -> StoredChange:
         created_at=row.created_at,
         state=ChangeState(row.state),
         reason=row.reason,
+        partial=row.partial,
     )
 
 

@@ -3,7 +3,20 @@
 A change here needs a migration beside it; the tests compare the two.
 """
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text, UniqueConstraint, literal_column, not_
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    literal_column,
+    not_,
+)
 from sqlalchemy.sql import ColumnElement
 
 from bridge.model import ChangeState, EventState
@@ -70,6 +83,9 @@ changes = Table(
     Column("created_at", Number, nullable=False),
     Column("state", Text, nullable=False),
     Column("reason", Text),
+    #: Whether the keys that Metronome takes are set although it refuses others.
+    Column("partial", Boolean, nullable=False, server_default=false()),
+    Column("retry_at", Number),
     sqlite_autoincrement=True,
 )
 OPEN = state_is(changes.c.state, ChangeState.PENDING, ChangeState.PARKED)
@@ -107,6 +123,8 @@ fields = Table(
     Column("event", Number, nullable=False),
     Column("change", Number, nullable=False),
     Column("set_at", Number, nullable=False),
+    #: Whether somebody who had lost the lease may have written over it since.
+    Column("doubted", Boolean, nullable=False, server_default=false()),
 )
 
 attempts = Table(

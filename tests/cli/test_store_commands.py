@@ -87,6 +87,50 @@ def test_replay_of_nothing_is_an_error(on_store, filled):
     assert isinstance(on_store("replay", "--source", "nobody").exception, BridgeError)
 
 
+def test_dead_letters_are_listed_with_what_is_wrong_with_them(on_store, filled):
+    result = on_store("dead-letters", "list")
+    assert result.exit_code == 0
+    assert "h1" in result.output
+    assert "objectId is null" in result.output
+    assert "evt_1" not in result.output
+    (line,) = on_store("dead-letters", "list", "--json").output.splitlines()
+    assert json.loads(line)["why"] == ["objectId is null"]
+
+
+def test_dead_letters_are_counted_by_source(on_store, filled):
+    lines = on_store("dead-letters", "count").output.splitlines()
+    assert [line.split()[:2] for line in lines[1:]] == [["hubspot", "1"], ["all", "1"]]
+    assert on_store("dead-letters", "count", "--source", "stripe").output.splitlines()[1].split() == ["all", "0"]
+
+
+def test_dead_letters_are_replayed_once_that_was_confirmed(on_store, filled):
+    number = filled.events.numbers(state=EventState.FAILED)[0]
+    filled.events.add("hubspot", [event("h3", problem="objectId is null")], {}, NOW)
+    refused = on_store("dead-letters", "replay", "--all", answer="n\n")
+    assert (refused.exit_code, "replay 2 dead letters?" in refused.output) == (1, True)
+    assert filled.events.numbers(state=EventState.RECEIVED) == []
+    assert on_store("dead-letters", "replay", number).exit_code == 0
+    assert filled.events.numbers(state=EventState.RECEIVED) == [number]
+
+
+def test_dropping_asks_even_for_one(on_store, filled):
+    number = filled.events.numbers(state=EventState.FAILED)[0]
+    assert on_store("dead-letters", "drop", number, answer="n\n").exit_code == 1
+    assert filled.events.get(number).state == EventState.FAILED
+    assert "1 of 1" in on_store("dead-letters", "drop", "--source", "hubspot", "--yes").output
+    assert filled.events.get(number).state == EventState.IGNORED
+
+
+@pytest.mark.parametrize("arguments", [[], ["1", "--all"], ["--source", "stripe", "--all"], ["1", "--type", "x"]])
+@pytest.mark.parametrize("verb", ["replay", "drop"])
+def test_dead_letters_want_to_be_named_in_one_way(on_store, filled, verb, arguments):
+    assert on_store("dead-letters", verb, *arguments).exit_code == 2
+
+
+def test_dead_letters_that_are_not_there_are_an_error(on_store, filled):
+    assert isinstance(on_store("dead-letters", "drop", "--since", "2090-01-01").exception, BridgeError)
+
+
 def test_upgrade_says_which_version_it_made(run, tmp_path):
     url = f"sqlite:///{tmp_path}/new.db"
     assert "(before: none)" in run("upgrade", DATABASE_URL=url).output

@@ -146,6 +146,7 @@ WRONG = [
         "ingest_alias finds a customer, not a con",
     ),
     ("for_each: data.parts", "for_each: »[data.parts]", "text is expected, not a list"),
+    ("occurred_at: data.changed", "partial: »yes", "true or false is expected, not text"),
     ("occurred_at: data.changed", "occurred_at: »2026", "text is expected, not a number"),
     # Fields.
     (

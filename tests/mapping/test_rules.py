@@ -25,6 +25,11 @@ def test_a_change_says_which_rule_sets_what_for_whom_and_when():
     assert change == Change("profile", "customer", Reference("id", UUID), {"tier": "gold"}, (), NOW)
 
 
+def test_a_rule_may_take_what_it_gets():
+    assert made({}, partial="true").changes[0].partial is True
+    assert made({}, partial="false").changes[0].partial is False
+
+
 EVENTS = [
     (None, "anything", True),
     ("[]", "anything", True),

@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
 from bridge.model import Cause, ChangeState, Outcome, Verdict
-from bridge.times import DAY, SECOND
+from bridge.times import DAY, HOUR, MINUTE, SECOND
 from tests.pipeline.conftest import LEASE
-from tests.support.making import ENTITY_ID, NOW, OTHER_ID, asking
+from tests.support.making import ENTITY_ID, NOW, OTHER_ID, asking, by_payload, translated
 from tests.support.metronome import OK, answers
 
 IDS = {"good": ENTITY_ID, "bad": OTHER_ID}
@@ -151,7 +153,7 @@ def test_calls_beyond_the_first_of_a_job_are_paid_for_from_the_budget(make_pipel
     assert pipeline.gatekeeper.admit(pipeline.store.gate.state(), 1).granted == 1
     pipeline.deliverer.deliver(claim)
     assert [call for call, _, _ in pipeline.metronome.calls] == ["set", "delete"]
-    assert pipeline.slept == [0.4]
+    assert pipeline.slept == [0.45]
 
 
 def test_a_refused_change_keeps_metronomes_words_and_leaves_the_queue(pipeline):
@@ -180,6 +182,78 @@ def test_when_the_newest_value_is_refused_the_newest_good_one_stands(pipeline):
     assert pipeline.metronome.held[ENTITY_ID] == {"tier": "c"}
     assert pipeline.state("evt_3") == ChangeState.REFUSED
     assert pipeline.state("evt_0") == ChangeState.SUPERSEDED
+
+
+def asking_for_parts(stored):
+    return translated(replace(by_payload(stored).changes[0], partial=True))
+
+
+def test_a_partial_change_sets_what_metronome_takes_and_parks_the_rest(pipeline):
+    pipeline.metronome.judge = refusing("bad")
+    asked = {"a": "1", "b": "2", "c": "bad", "d": None, "e": "5"}
+    pipeline.receive(asking("evt_1", asked), translate=asking_for_parts)
+    pipeline.deliver()
+    assert pipeline.metronome.held[ENTITY_ID] == {"a": "1", "b": "2", "e": "5"}
+    assert pipeline.states() == [(ChangeState.PARKED, "c: Metronome answered 400: no such key")]
+
+
+def test_a_parked_key_is_set_once_metronome_takes_it_and_nothing_else_is_sent_again(pipeline):
+    pipeline.metronome.judge = refusing("bad")
+    pipeline.receive(asking("evt_1", {"a": "1", "c": "bad"}), translate=asking_for_parts)
+    pipeline.deliver()
+    assert pipeline.deliver() == 0
+    before = len(pipeline.metronome.calls)
+    pipeline.metronome.judge = answers()
+    pipeline.clock.advance(MINUTE)
+    pipeline.deliver()
+    assert pipeline.metronome.calls[before:] == [("set", ENTITY_ID, {"c": "bad"})]
+    assert pipeline.state() == ChangeState.DELIVERED
+    assert pipeline.store.glance(pipeline.clock()).next_due() is None
+
+
+def test_a_parked_key_keeps_nobody_waiting_and_is_superseded_by_newer_news(pipeline):
+    pipeline.metronome.judge = refusing("bad")
+    pipeline.receive(asking("evt_1", {"a": "1", "c": "bad"}), translate=asking_for_parts)
+    pipeline.deliver()
+    pipeline.receive(asking("evt_2", {"c": "good"}, NOW + 1))
+    assert pipeline.deliver() == 1
+    assert pipeline.metronome.held[ENTITY_ID] == {"a": "1", "c": "good"}
+    calls = len(pipeline.metronome.calls)
+    pipeline.clock.advance(MINUTE)
+    pipeline.deliver()
+    assert len(pipeline.metronome.calls) == calls
+    assert pipeline.metronome.held[ENTITY_ID]["c"] == "good"
+    assert pipeline.state("evt_1") == ChangeState.DELIVERED
+
+
+def test_a_parked_key_is_tried_ever_more_seldom_and_refused_after_days(pipeline):
+    pipeline.metronome.judge = refusing("bad")
+    pipeline.receive(asking("evt_1", {"a": "1", "c": "bad"}), translate=asking_for_parts)
+    waits = []
+    while (due := pipeline.store.glance(pipeline.clock()).next_due()) is not None:
+        waits.append(due - pipeline.clock())
+        pipeline.clock.advance(max(0, due - pipeline.clock()))
+        pipeline.deliver()
+    assert waits[1:7] == [MINUTE, MINUTE, 2 * MINUTE, 4 * MINUTE, 8 * MINUTE, 16 * MINUTE]
+    assert max(waits) == HOUR
+    assert pipeline.states() == [(ChangeState.REFUSED, "c: Metronome answered 400: no such key")]
+    assert pipeline.metronome.held[ENTITY_ID] == {"a": "1"}
+
+
+def test_news_of_an_entity_that_is_waited_for_is_tried_within_a_minute(pipeline):
+    pipeline.metronome.judge = lambda *_: GONE
+    pipeline.receive(asking("evt_1", {"tier": "gold"}))
+    for _ in range(20):
+        pipeline.deliver()
+        pipeline.clock.advance(HOUR)
+    pipeline.deliver()
+    assert pipeline.store.glance(pipeline.clock()).next_due() > pipeline.clock() + MINUTE
+    pipeline.receive(asking("evt_2", {"tier": "silver"}, NOW + 1))
+    assert pipeline.store.glance(pipeline.clock()).next_due() == pipeline.clock() + MINUTE
+    pipeline.metronome.judge = answers()
+    pipeline.clock.advance(MINUTE)
+    pipeline.deliver()
+    assert pipeline.metronome.held[ENTITY_ID] == {"tier": "silver"}
 
 
 def test_what_was_settled_before_an_outage_in_the_middle_stays_settled(pipeline):

@@ -1,7 +1,7 @@
 import pytest
 
 from bridge.model import Attempt, ChangeState, Field, Outcome, Stamp, Verdict
-from bridge.store.entities import Claim, Settlement
+from bridge.store.entities import Claim, Mark, Settlement
 from bridge.times import SECOND
 from tests.support.making import ENTITY_ID, NOW, OTHER_ID, asking, by_payload
 
@@ -24,7 +24,7 @@ def delivered(work, **given):
     newest = work.changes[0]
     return Settlement(
         fields={key: Field(value, newest.stamp) for key, value in newest.values.items()},
-        states={change.id: (ChangeState.DELIVERED, None) for change in work.changes},
+        states={change.id: Mark(ChangeState.DELIVERED) for change in work.changes},
         **given,
     )
 
@@ -48,13 +48,13 @@ def test_the_longest_waiting_entity_is_claimed_first_and_no_more_than_asked_for(
 def test_all_open_changes_of_an_entity_come_with_it_the_newest_first(store):
     put(store, asking("b", {"n": "2"}, NOW + 2), asking("c", {"n": "3"}, NOW + 3), asking("a", {"n": "1"}, NOW + 1))
     (ours,) = claim(store)
-    assert [change.values["n"] for change in store.entities.load(ours).changes] == ["3", "2", "1"]
+    assert [change.values["n"] for change in store.entities.load(ours, NOW).changes] == ["3", "2", "1"]
 
 
 def test_a_settled_entity_leaves_the_queue_and_its_fields_stay(store):
     put(store, asking("evt_1", {"tier": "gold", "plan": None}))
     (ours,) = claim(store)
-    work = store.entities.load(ours)
+    work = store.entities.load(ours, NOW)
     assert store.entities.settle(ours, delivered(work), NOW)
     assert store.glance(NOW).next_due() is None
     assert claim(store, now=LATER) == []
@@ -63,28 +63,28 @@ def test_a_settled_entity_leaves_the_queue_and_its_fields_stay(store):
     assert [change.state for change in store.changes.of_event(stamp.event)] == [ChangeState.DELIVERED]
     put(store, asking("evt_2", {"tier": "silver"}, NOW + 1))
     (again,) = claim(store)
-    assert store.entities.load(again).fields["tier"] == Field("gold", stamp)
+    assert store.entities.load(again, NOW).fields["tier"] == Field("gold", stamp)
 
 
 def test_changes_that_arrive_during_a_delivery_are_not_forgotten(store):
     put(store, asking("evt_1", {"tier": "gold"}))
     (ours,) = claim(store)
-    work = store.entities.load(ours)
+    work = store.entities.load(ours, NOW)
     put(store, asking("evt_2", {"tier": "silver"}, NOW + 1))
     assert claim(store, lease="theirs") == []
     assert store.entities.settle(ours, delivered(work), NOW)
     (again,) = claim(store)
-    assert [change.values["tier"] for change in store.entities.load(again).changes] == ["silver"]
+    assert [change.values["tier"] for change in store.entities.load(again, NOW).changes] == ["silver"]
 
 
 def test_whoever_lost_the_lease_settles_nothing(store):
     put(store, asking("evt_1", {"tier": "gold"}))
     (slow,) = claim(store)
-    work = store.entities.load(slow)
+    work = store.entities.load(slow, NOW)
     (fast,) = claim(store, now=LATER, lease="theirs")
     assert not store.entities.settle(slow, delivered(work), LATER)
     assert store.entities.fields_of("customer", ENTITY_ID) == {}
-    assert store.entities.load(fast).changes == work.changes
+    assert store.entities.load(fast, NOW).changes == work.changes
     assert store.entities.settle(fast, delivered(work), LATER)
     assert not store.entities.settle(fast, delivered(work), LATER)
 
@@ -98,7 +98,7 @@ def test_a_failed_delivery_waits_and_news_does_not_shorten_its_wait(store):
     assert store.glance(NOW).entity_due == NOW + 9
     (again,) = claim(store, now=NOW + 9)
     assert again.tries == 3
-    assert len(store.entities.load(again).changes) == 2
+    assert len(store.entities.load(again, NOW).changes) == 2
 
 
 def test_what_was_released_can_be_claimed_at_once(store):
@@ -124,7 +124,7 @@ def test_attempts_are_remembered_the_newest_first(store):
 def test_a_field_remembers_only_the_last_value_and_who_set_it(store):
     put(store, asking("evt_1", {"tier": "gold"}), asking("evt_2", {"tier": "silver"}, NOW + 1))
     (ours,) = claim(store)
-    newest, older = store.entities.load(ours).changes
+    newest, older = store.entities.load(ours, NOW).changes
     store.entities.settle(ours, Settlement(fields={"tier": Field("gold", older.stamp)}, retry_at=NOW), NOW)
     (ours,) = claim(store)
     store.entities.settle(ours, Settlement(fields={"tier": Field("silver", newest.stamp)}), NOW)
@@ -135,8 +135,8 @@ def test_a_field_remembers_only_the_last_value_and_who_set_it(store):
 def test_closed_changes_are_not_delivered_again(store, state):
     put(store, asking("evt_1", {"tier": "gold"}))
     (ours,) = claim(store)
-    (change,) = store.entities.load(ours).changes
-    store.entities.settle(ours, Settlement(states={change.id: (state, "why")}), NOW)
+    (change,) = store.entities.load(ours, NOW).changes
+    store.entities.settle(ours, Settlement(states={change.id: Mark(state, "why")}), NOW)
     assert store.glance(NOW).next_due() is None
     (stored,) = store.changes.of_event(change.event)
     assert (stored.state, stored.reason) == (state, "why")
@@ -144,7 +144,7 @@ def test_closed_changes_are_not_delivered_again(store, state):
 
 def test_entities_do_not_mix(store):
     put(store, asking("evt_1", {"tier": "gold"}), asking("evt_2", {"tier": "silver"}, customer=OTHER_ID))
-    found = {one.entity_id: store.entities.load(one).changes for one in claim(store)}
+    found = {one.entity_id: store.entities.load(one, NOW).changes for one in claim(store)}
     assert {one: [change.values["tier"] for change in changes] for one, changes in found.items()} == {
         ENTITY_ID: ["gold"],
         OTHER_ID: ["silver"],

@@ -4,6 +4,7 @@ import pytest
 
 from bridge.model import ChangeState, EventState, Reference
 from bridge.store.events import Translated
+from bridge.times import SECOND
 from tests.support.making import ENTITY_ID, NOW, asking, by_payload, change, event, translated
 
 
@@ -61,6 +62,23 @@ def test_the_same_id_of_another_source_is_another_event(store):
 def test_an_event_without_a_time_happened_when_it_was_received(store):
     store.events.add("token", [event(at=None)], {}, NOW + 7)
     assert store.events.find()[0].occurred_at == NOW + 7
+
+
+def test_a_clock_that_steps_back_makes_no_later_event_older(store):
+    store.events.add("token", [event("first", at=None)], {}, NOW)
+    store.events.add("token", [event("second", at=None), event("dated", at=NOW - 9 * SECOND)], {}, NOW - 3600 * SECOND)
+    dated, second, first = store.events.find()
+    assert (first.occurred_at, second.occurred_at, second.received_at) == (NOW, NOW, NOW)
+    assert dated.occurred_at == NOW - 9 * SECOND
+    assert second.id > first.id
+
+
+def test_a_worker_that_starts_with_its_clock_set_back_goes_by_the_last_receipt(store):
+    if not store.database.is_sqlite:
+        pytest.skip("PostgreSQL has a clock of its own")
+    store.events.add("token", [event(at=None)], {}, NOW)
+    assert store.glance(NOW - 3600 * SECOND).now == NOW
+    assert store.glance(NOW + SECOND).now == NOW + SECOND
 
 
 def test_a_later_receipt_has_a_higher_number_and_a_batch_keeps_its_order(store):

@@ -1,7 +1,7 @@
 import pytest
 
 from bridge.model import ChangeState, Reference
-from bridge.times import HOUR, SECOND
+from bridge.times import HOUR, MINUTE, SECOND
 from tests.support.making import ENTITY_ID, NOW, change, event, translated
 
 ALIAS = Reference("ingest_alias", "cus_1")
@@ -34,7 +34,7 @@ def test_an_answer_sets_free_what_waited_for_it(store, park):
     assert [state_of(store, number) for number in numbers] == [ChangeState.PENDING] * 2
     (ours,) = store.entities.claim("ours", 5, NOW, UNTIL)
     assert ours.entity_id == ENTITY_ID
-    assert len(store.entities.load(ours).changes) == 2
+    assert len(store.entities.load(ours, NOW).changes) == 2
 
 
 def test_an_answer_is_trusted_for_a_while_and_then_asked_for_again(store, park):
@@ -45,6 +45,16 @@ def test_an_answer_is_trusted_for_a_while_and_then_asked_for_again(store, park):
     assert store.references.claim("ours", 5, NOW + HOUR, NOW + 2 * HOUR) == []
     assert state_of(store, park("evt_3", NOW + HOUR)) == ChangeState.PARKED
     assert len(store.references.claim("ours", 5, NOW + HOUR, NOW + 2 * HOUR)) == 1
+
+
+def test_news_shortens_a_long_wait_for_an_answer_to_a_minute(store, park):
+    park("evt_1")
+    (question,) = store.references.claim("ours", 5, NOW, UNTIL)
+    store.references.postpone(question, NOW + HOUR, "no customer has it yet", tries=9)
+    park("evt_2", NOW + SECOND)
+    assert store.glance(NOW).reference_due == NOW + SECOND + MINUTE
+    park("evt_3", NOW + 2 * SECOND)
+    assert store.glance(NOW).reference_due == NOW + SECOND + MINUTE
 
 
 def test_a_reference_is_asked_for_once_whoever_waits_for_it(store, park):

@@ -4,7 +4,7 @@ import pytest
 
 from bridge.model import Attempt, ChangeState, EventState, Field, Outcome, Reference, Verdict
 from bridge.store import open_store
-from bridge.store.entities import Settlement
+from bridge.store.entities import Mark, Settlement
 from bridge.store.events import Translated
 from bridge.store.retention import HOLD_EVENTS, Pruned, Retention
 from bridge.times import DAY, HOUR, SECOND
@@ -26,7 +26,7 @@ def receive(store, *events, now=OLD, translate=by_payload):
 def settle(store, state=ChangeState.DELIVERED, now=OLD):
     """Settle everything that is pending, with one attempt each."""
     for claim in store.entities.claim("ours", 1000, NOW, NOW + SECOND):
-        work = store.entities.load(claim)
+        work = store.entities.load(claim, NOW)
         newest = work.changes[0]
         numbers = tuple(one.id for one in work.changes)
         store.entities.settle(
@@ -34,7 +34,7 @@ def settle(store, state=ChangeState.DELIVERED, now=OLD):
             Settlement(
                 attempts=(Attempt("setValues", tuple(newest.values), Outcome(Verdict.ACCEPTED, 200), now, 1, numbers),),
                 fields={key: Field(value, newest.stamp) for key, value in newest.values.items()},
-                states=dict.fromkeys(numbers, (state, None)),
+                states=dict.fromkeys(numbers, Mark(state)),
             ),
             now,
         )

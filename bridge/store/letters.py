@@ -1,0 +1,114 @@
+"""Dead letters: events that failed, or have a change that Metronome refused. They wait for an operator."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, literal, select, union, update
+
+from bridge.model import ChangeState, EventState, StoredChange, StoredEvent
+from bridge.store.database import Database
+from bridge.store.rows import change_of, event_of
+from bridge.store.tables import LEFT, UNDONE, changes, events, state_is
+
+FAILED = (LEFT, state_is(events.c.state, EventState.FAILED))
+REFUSED = (UNDONE, state_is(changes.c.state, ChangeState.REFUSED))
+GIVEN_UP = state_is(changes.c.state, ChangeState.PARKED, ChangeState.REFUSED)
+#: As the two indexes of what is left have them, so that it does not matter how much else there is.
+DEAD = union(select(events.c.id).where(*FAILED), select(changes.c.event).where(*REFUSED)).subquery("dead")
+DROPPED = "dropped by an operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which dead letters: all that fit everything that is said."""
+
+    source: str | None = None
+    event_type: str | None = None
+    #: Received at this time or later, and before that one.
+    since: int | None = None
+    until: int | None = None
+
+    def conditions(self) -> Iterable[ColumnElement[bool]]:
+        if self.source is not None:
+            yield events.c.source == self.source
+        if self.event_type is not None:
+            yield events.c.event_type == self.event_type
+        if self.since is not None:
+            yield events.c.received_at >= self.since
+        if self.until is not None:
+            yield events.c.received_at < self.until
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    event: StoredEvent
+    #: What Metronome refused of it.
+    refused: tuple[StoredChange, ...]
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why it is dead, with the rules that are concerned."""
+        failed = [self.event.reason or "it failed"] if self.event.state is EventState.FAILED else []
+        return failed + [f"rule {change.rule!r}: {change.reason or 'refused'}" for change in self.refused]
+
+
+@dataclass(frozen=True, slots=True)
+class Heap:
+    """The dead letters of one source."""
+
+    source: str
+    count: int
+    oldest: int
+
+
+class Letters:
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def find(self, selection: Selection, *, before: int | None = None, limit: int = 50) -> list[Letter]:
+        """The newest first, from below the event number `before`."""
+        newest = self.chosen(selection, events.c.id).order_by(events.c.id.desc()).limit(limit)
+        if before is not None:
+            newest = newest.where(events.c.id < before)
+        with self.database.read() as connection:
+            numbers = connection.scalars(newest).all()
+            rows = connection.execute(select(events).where(events.c.id.in_(numbers)).order_by(events.c.id.desc()))
+            found = [event_of(row) for row in rows]
+            refused = select(changes).where(changes.c.event.in_(numbers), *REFUSED).order_by(changes.c.id)
+            of_event: dict[int, list[StoredChange]] = {}
+            for change in map(change_of, connection.execute(refused)):
+                of_event.setdefault(change.event, []).append(change)
+        return [Letter(event, tuple(of_event.get(event.id, ()))) for event in found]
+
+    def numbers(self, selection: Selection) -> list[int]:
+        """Of the events, oldest first."""
+        with self.database.read() as connection:
+            return list(connection.scalars(self.chosen(selection, events.c.id).order_by(events.c.id)))
+
+    def counts(self, selection: Selection) -> list[Heap]:
+        heaps = self.chosen(selection, events.c.source, func.count(), func.min(events.c.received_at))
+        with self.database.read() as connection:
+            rows = connection.execute(heaps.group_by(events.c.source).order_by(events.c.source))
+            return [Heap(*row) for row in rows]
+
+    def chosen(self, selection: Selection, *columns: Any) -> Any:
+        return select(*columns).join(DEAD, DEAD.c.id == events.c.id).where(*selection.conditions())
+
+    def drop(self, numbers: Sequence[int]) -> int:
+        """Give up what failed, was refused or is parked of these events. How many events had such."""
+        why = literal(f"{DROPPED}: ")
+        fail = update(events).where(events.c.id.in_(numbers), *FAILED)
+        refuse = update(changes).where(changes.c.event.in_(numbers), GIVEN_UP)
+        with self.database.write() as connection:
+            failed = connection.scalars(
+                fail.values(state=EventState.IGNORED, reason=why + func.coalesce(events.c.reason, "")).returning(
+                    events.c.id
+                )
+            ).all()
+            given_up = connection.scalars(
+                refuse.values(state=ChangeState.DROPPED, reason=why + func.coalesce(changes.c.reason, "")).returning(
+                    changes.c.event
+                )
+            ).all()
+        return len({*failed, *given_up})
