@@ -189,6 +189,8 @@ class Field:
     #: None: removed.
     value: str | None
     stamp: Stamp
+    #: Whether Metronome may hold something older: somebody who had lost the lease has written over it.
+    doubted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,19 @@
 """All open changes of one entity go to Metronome in as few calls as possible, and what came of it is remembered."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
-from bridge.model import Attempt, ChangeState, Field, Outcome, StoredChange
-from bridge.pipeline.fold import Fold, fold
+from bridge.model import Attempt, ChangeState, Field, Outcome, StoredChange, Verdict
+from bridge.pipeline.fold import Fold, doubted, fold
 from bridge.pipeline.gatekeeper import Gatekeeper
 from bridge.pipeline.retry import Decision, Next, decide, said
 from bridge.store.entities import Claim, Entities, Mark, Settlement
 from bridge.times import HOUR, MINUTE, SECOND
+
+#: After these a call may have done what it asks for, or may still do so.
+MAY_HAVE_BEEN_APPLIED = (Verdict.ACCEPTED, Verdict.UNAVAILABLE)
 
 
 class CustomFields(Protocol):
@@ -38,6 +42,10 @@ class Delivery:
 
     def mark(self, changes: Sequence[int], state: ChangeState, reason: str | None = None) -> None:
         self.states.update(dict.fromkeys(changes, Mark(state, reason)))
+
+    def touched(self) -> set[str]:
+        """Keys that Metronome may hold our values of."""
+        return {key for made in self.attempts if made.outcome.verdict in MAY_HAVE_BEEN_APPLIED for key in made.keys}
 
 
 class Deliverer:
@@ -72,7 +80,12 @@ class Deliverer:
         work = self.entities.load(claim, self.clock())
         delivery = Delivery(claim, counted, dict(work.fields))
         decision = self.write(delivery, work.changes)
-        self.entities.settle(claim, self.settlement(delivery, decision, work.changes), self.clock())
+        if decision.next is Next.DONE:
+            decision = self.write_again(delivery)
+        settled = self.entities.settle(claim, self.settlement(delivery, decision, work.changes), self.clock())
+        if not settled and (keys := delivery.touched()):
+            # We were stopped in the middle, and whoever took our place may have written something newer before us.
+            self.entities.doubt(claim, keys, self.clock())
         return bool(delivery.attempts) and decision.next not in (Next.RETRY, Next.YIELD)
 
     def write(self, delivery: Delivery, changes: Sequence[StoredChange]) -> Decision:
@@ -99,27 +112,39 @@ class Deliverer:
         if not change.partial:
             delivery.mark([change.id], ChangeState.REFUSED, reason)
             return Decision(Next.DONE)
-        wanted = replace(change, values={key: field.value for key, field in folded.written.items()})
         bad: dict[str, str] = {}
-        decision = self.write_good_keys(delivery, wanted, reason, bad)
+        decision = self.write_good_keys(delivery, folded.written, reason, bad)
         if decision.next is Next.DONE:
             delivery.states[change.id] = self.partly(change, bad)
         return decision
 
-    def write_good_keys(self, delivery: Delivery, change: StoredChange, reason: str, bad: dict[str, str]) -> Decision:
-        """Halve a refused change until each bad key stands alone; `bad` gets those, and why."""
-        keys = list(change.values)
+    def write_good_keys(
+        self, delivery: Delivery, wanted: Mapping[str, Field], reason: str, bad: dict[str, str]
+    ) -> Decision:
+        """Halve what was refused until each bad key stands alone; `bad` gets those, and why."""
+        keys = list(wanted)
         if len(keys) == 1:
             bad[keys[0]] = reason
             return Decision(Next.DONE)
         for part in (keys[: len(keys) // 2], keys[len(keys) // 2 :]):
-            half = replace(change, values={key: change.values[key] for key in part})
-            decision = self.make(delivery, fold([half], delivery.known, resend_unchanged=self.resend_unchanged))
+            half = {key: wanted[key] for key in part}
+            decision = self.make(delivery, Fold(half))
             if decision.next is Next.GIVE_UP:
                 decision = self.write_good_keys(delivery, half, decision.reason, bad)
             if decision.next is not Next.DONE:
                 return decision
         return Decision(Next.DONE)
+
+    def write_again(self, delivery: Delivery) -> Decision:
+        """What somebody who had lost the lease may have written over. What Metronome will not have now stays away."""
+        wanted = doubted(delivery.known)
+        decision = self.make(delivery, Fold(wanted))
+        if decision.next is not Next.GIVE_UP:
+            return decision
+        bad: dict[str, str] = {}
+        decision = self.write_good_keys(delivery, wanted, decision.reason, bad)
+        delivery.hold({key: wanted[key] for key in bad})
+        return decision
 
     def partly(self, change: StoredChange, bad: Mapping[str, str]) -> Mark:
         """The bad keys wait, and are tried again ever more seldom, until the change is too old."""
@@ -135,26 +160,23 @@ class Deliverer:
         """The calls that a fold asks for: none, one or two."""
         delivery.hold(folded.unchanged)
         write, claim = folded.write, delivery.claim
-        calls: list[tuple[str, Sequence[str], Callable[[], Outcome]]] = []
-        if write.set:
-            calls.append(
-                ("set", tuple(write.set), lambda: self.metronome.set_values(claim.entity, claim.entity_id, write.set))
-            )
-        if write.remove:
-            calls.append(
-                (
-                    "delete",
-                    write.remove,
-                    lambda: self.metronome.delete_values(claim.entity, claim.entity_id, write.remove),
-                )
-            )
+        calls = (
+            ("set", tuple(write.set), partial(self.metronome.set_values, claim.entity, claim.entity_id, write.set)),
+            (
+                "delete",
+                write.remove,
+                partial(self.metronome.delete_values, claim.entity, claim.entity_id, write.remove),
+            ),
+        )
         for name, keys, call in calls:
+            if not keys:
+                continue
             if not self.may_call(delivery):
                 return Decision(Next.YIELD, self.clock())
             started_at = self.clock()
             outcome = call()
             changes = sorted({folded.written[key].stamp.change for key in keys})
-            attempt = Attempt(name, tuple(keys), outcome, started_at, self.clock() - started_at, tuple(changes))
+            attempt = Attempt(name, keys, outcome, started_at, self.clock() - started_at, tuple(changes))
             delivery.attempts.append(attempt)
             self.log(claim, attempt)
             decision = self.decide(outcome, delivery)

@@ -5,22 +5,28 @@ the order in which changes arrive nor on how they are cut into deliveries.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from bridge.model import Field, StoredChange, Write
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    write: Write
     #: What Metronome holds after the write, of the keys in it.
     written: Mapping[str, Field]
     #: What it holds anyway: the value is the same, only its origin is newer.
-    unchanged: Mapping[str, Field]
+    unchanged: Mapping[str, Field] = field(default_factory=dict)
     #: Changes of which nothing is left: every key has a newer value.
-    superseded: tuple[int, ...]
+    superseded: tuple[int, ...] = ()
     #: The others: Metronome holds something of them once the write is made.
-    effective: tuple[int, ...]
+    effective: tuple[int, ...] = ()
+
+    @property
+    def write(self) -> Write:
+        return Write(
+            set={key: held.value for key, held in self.written.items() if held.value is not None},
+            remove=tuple(key for key, held in self.written.items() if held.value is None),
+        )
 
 
 def fold(changes: Iterable[StoredChange], known: Mapping[str, Field], *, resend_unchanged: bool = False) -> Fold:
@@ -30,21 +36,21 @@ def fold(changes: Iterable[StoredChange], known: Mapping[str, Field], *, resend_
         for key, value in change.values.items():
             if key not in newest or newest[key].stamp < change.stamp:
                 newest[key] = Field(value, change.stamp)
-    fresh = {key: field for key, field in newest.items() if field != known.get(key)}
+    fresh = {key: held for key, held in newest.items() if held != known.get(key)}
     unchanged = {
-        key: field
-        for key, field in fresh.items()
-        if key in known and known[key].value == field.value and not resend_unchanged
+        key: held
+        for key, held in fresh.items()
+        if key in known and known[key].value == held.value and not (known[key].doubted or resend_unchanged)
     }
-    written = {key: field for key, field in fresh.items() if key not in unchanged}
-    effective = {field.stamp.change for field in newest.values()}
+    effective = {held.stamp.change for held in newest.values()}
     return Fold(
-        write=Write(
-            set={key: field.value for key, field in written.items() if field.value is not None},
-            remove=tuple(key for key, field in written.items() if field.value is None),
-        ),
-        written=written,
+        written={key: held for key, held in fresh.items() if key not in unchanged},
         unchanged=unchanged,
         superseded=tuple(change.id for change in changes if change.id not in effective),
         effective=tuple(change.id for change in changes if change.id in effective),
     )
+
+
+def doubted(known: Mapping[str, Field]) -> Mapping[str, Field]:
+    """What must be written again, because Metronome may hold something older."""
+    return {key: replace(held, doubted=False) for key, held in known.items() if held.doubted}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, Table, and_, bindparam, case, delete, exists, func, select, tuple_, update
+from sqlalchemy import Connection, Table, and_, bindparam, case, delete, exists, func, select, true, tuple_, update
 from sqlalchemy.sql import ColumnElement
 
 from bridge.model import Attempt, ChangeState, Field, StoredChange
@@ -39,7 +39,7 @@ CLAIM = (
     update(entities)
     .where(tuple_(entities.c.entity, entities.c.entity_id).in_(select(DUE)))
     .values(lease=bindparam("new_lease"), leased_until=bindparam("until"))
-    .returning(entities.c.entity, entities.c.entity_id, entities.c.tries)
+    .returning(entities.c.entity, entities.c.entity_id, entities.c.tries, entities.c.doubts)
 )
 RETRIED = func.coalesce(changes.c.retry_at, 0)
 LOAD_CHANGES = (
@@ -60,6 +60,7 @@ GIVE_BACK = (
         tries=bindparam("new_tries"),
         last_error=bindparam("error"),
     )
+    .returning(entities.c.doubts)
 )
 RELEASE = update(entities).where(*OURS).values(lease=None, leased_until=0)
 FIRST_RETRY = select(func.min(RETRIED)).where(OPEN, here(changes)).scalar_subquery()
@@ -69,6 +70,9 @@ MARK = (
     update(changes)
     .where(changes.c.id.in_(bindparam("numbers", expanding=True)))
     .values(state=bindparam("new_state"), reason=bindparam("new_reason"), retry_at=bindparam("new_retry"))
+)
+DOUBT_FIELDS = (
+    update(fields).where(here(fields), fields.c.key.in_(bindparam("keys", expanding=True))).values(doubted=true())
 )
 ATTEMPTS = select(attempts).where(here(attempts)).order_by(attempts.c.id.desc()).limit(bindparam("most"))
 
@@ -82,6 +86,8 @@ class Claim:
     lease: str
     until: int
     tries: int
+    #: How often the entity had been doubted by then.
+    doubts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +126,21 @@ class Entities:
     def __init__(self, database: Database) -> None:
         self.database = database
         insert = database.insert(fields)
-        replaced = {name: insert.excluded[name] for name in ("value", "occurred_at", "event", "change", "set_at")}
+        columns = ("value", "occurred_at", "event", "change", "set_at", "doubted")
+        replaced = {name: insert.excluded[name] for name in columns}
         self.put_fields = insert.on_conflict_do_update(index_elements=list(fields.primary_key), set_=replaced)
+        again = database.insert(entities)
+        self.put_doubt = again.on_conflict_do_update(
+            index_elements=list(entities.primary_key),
+            set_={"due_at": again.excluded.due_at, "doubts": entities.c.doubts + 1},
+        )
 
     def claim(self, lease: str, limit: int, now: int, until: int) -> list[Claim]:
         """Lease up to `limit` due entities, the longest waiting first: nobody else gets them before `until`."""
         given = {"now": now, "most": limit, "new_lease": lease, "until": until}
         with self.database.write_one() as connection:
             rows = connection.execute(CLAIM, given)
-            return [Claim(row.entity, row.entity_id, lease, until, row.tries) for row in rows]
+            return [Claim(row.entity, row.entity_id, lease, until, row.tries, row.doubts) for row in rows]
 
     def load(self, claim: Claim, now: int) -> Work:
         which = key_of(claim.entity, claim.entity_id)
@@ -147,17 +159,31 @@ class Entities:
         }
         with self.database.write() as connection:
             # First of all, so that changes which arrive meanwhile wait for this transaction, or it for them.
-            if connection.execute(GIVE_BACK, which | given).rowcount != 1:
+            doubts = connection.execute(GIVE_BACK, which | given).scalar_one_or_none()
+            if doubts is None:
                 return False
+            doubted = doubts != claim.doubts
             if settlement.attempts:
                 connection.execute(attempts.insert(), [attempt_row(claim, one) for one in settlement.attempts])
             if settlement.fields:
-                rows = [field_row(claim, key, held, now) for key, held in settlement.fields.items()]
+                rows = [
+                    field_row(claim, key, held, now) | {"doubted": doubted} for key, held in settlement.fields.items()
+                ]
                 connection.execute(self.put_fields, rows)
             self.mark(connection, settlement.states)
-            if settlement.retry_at is None and not connection.execute(REMOVE_IF_DONE, which).rowcount:
+            if settlement.retry_at is None and not doubted and not connection.execute(REMOVE_IF_DONE, which).rowcount:
                 connection.execute(WAIT_FOR_RETRY, which)
         return True
+
+    def doubt(self, claim: Claim, keys: Iterable[str], now: int) -> None:
+        """Somebody has written these keys after the lease was lost: have whatever should be there written again.
+
+        Whoever holds the lease now may have written before; it notices when it settles.
+        """
+        which = key_of(claim.entity, claim.entity_id)
+        with self.database.write() as connection:
+            connection.execute(self.put_doubt, queued(claim.entity, claim.entity_id, now) | {"doubts": 1})
+            connection.execute(DOUBT_FIELDS, which | {"keys": sorted(keys)})
 
     def mark(self, connection: Connection, states: Mapping[int, Mark]) -> None:
         """One statement for all changes that came out alike."""
@@ -187,6 +213,10 @@ class Entities:
 
 def key_of(entity: str, entity_id: str) -> dict[str, Any]:
     return {"entity_": entity, "entity_id_": entity_id}
+
+
+def queued(entity: str, entity_id: str, now: int) -> dict[str, Any]:
+    return {"entity": entity, "entity_id": entity_id, "due_at": now, "leased_until": 0, "tries": 0}
 
 
 def attempt_row(claim: Claim, attempt: Attempt) -> dict[str, Any]:
@@ -221,9 +251,6 @@ class Queue:
         )
 
     def make_due(self, connection: Connection, ids: Iterable[tuple[str, str]], now: int) -> None:
-        rows = [
-            {"entity": entity, "entity_id": entity_id, "due_at": now, "leased_until": 0, "tries": 0}
-            for entity, entity_id in sorted(ids)
-        ]
+        rows = [queued(entity, entity_id, now) for entity, entity_id in sorted(ids)]
         if rows:
             connection.execute(self.put, rows)

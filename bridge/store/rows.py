@@ -54,7 +54,7 @@ def change_of(row: Row[Any]) -> StoredChange:
 
 
 def field_of(row: Row[Any]) -> Field:
-    return Field(row.value, Stamp(row.occurred_at, row.event, row.change))
+    return Field(row.value, Stamp(row.occurred_at, row.event, row.change), row.doubted)
 
 
 def attempt_of(row: Row[Any]) -> Attempt:

@@ -109,6 +109,8 @@ entities = Table(
     Column("leased_until", Number, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("last_error", Text),
+    #: How often somebody who had lost the lease has written all the same.
+    Column("doubts", Integer, nullable=False, server_default="0"),
 )
 Index("entities_due", entities.c.due_at)
 
@@ -123,7 +125,7 @@ fields = Table(
     Column("event", Number, nullable=False),
     Column("change", Number, nullable=False),
     Column("set_at", Number, nullable=False),
-    #: Whether somebody who had lost the lease may have written over it since.
+    #: Whether somebody who had lost the lease may have written over it: then it is written again.
     Column("doubted", Boolean, nullable=False, server_default=false()),
 )
 

@@ -1,10 +1,12 @@
 """The laws of folding. `truth` says what must come out, in the plainest way there is."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.model import Field, Stamp
-from bridge.pipeline.fold import fold
+from bridge.pipeline.fold import doubted, fold
 from tests.support.making import NOW, stored_change
 
 KEYS = ("tier", "plan", "seats")
@@ -133,3 +135,16 @@ def test_a_half_made_write_goes_on_where_it_stopped():
     made = fold([change], {"tier": Field("gold", change.stamp)})
     assert (dict(made.write.set), made.write.remove) == ({}, ("plan",))
     assert made.effective == (1,)
+
+
+@given(histories, st.sets(st.sampled_from(KEYS)))
+def test_writing_again_what_is_doubted_restores_the_truth(changes, keys):
+    """Whatever stood in Metronome for the doubted keys, the newest stands there afterwards, and nothing is in doubt."""
+    half = len(changes) // 2
+    before = truth(changes[:half])
+    known = {key: replace(held, doubted=key in keys) for key, held in before.items()}
+    made = fold(changes[half:], known)
+    after = known | made.unchanged | made.written
+    again = doubted(after)
+    assert after | again == truth(changes)
+    assert set(made.written) | set(again) >= keys & set(before)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from bridge.model import Attempt, ChangeState, Field, Outcome, Stamp, Verdict
@@ -87,6 +89,37 @@ def test_whoever_lost_the_lease_settles_nothing(store):
     assert store.entities.load(fast, NOW).changes == work.changes
     assert store.entities.settle(fast, delivered(work), LATER)
     assert not store.entities.settle(fast, delivered(work), LATER)
+
+
+def test_what_somebody_without_a_lease_wrote_is_doubted_and_due(store):
+    put(store, asking("evt_1", {"tier": "gold", "plan": "pro"}))
+    (slow,) = claim(store)
+    (fast,) = claim(store, now=LATER, lease="theirs")
+    assert store.entities.settle(fast, delivered(store.entities.load(fast, LATER)), LATER)
+    store.entities.doubt(slow, ["tier"], LATER)
+    held = store.entities.fields_of("customer", ENTITY_ID)
+    assert {key: found.doubted for key, found in held.items()} == {"tier": True, "plan": False}
+    (again,) = claim(store, now=LATER, lease="third")
+    put_right = Settlement(fields={"tier": replace(held["tier"], doubted=False)})
+    assert store.entities.settle(again, put_right, LATER)
+    assert not store.entities.fields_of("customer", ENTITY_ID)["tier"].doubted
+    assert claim(store, now=LATER) == []
+
+
+def test_whoever_holds_the_lease_while_somebody_else_writes_doubts_its_own_values(store):
+    """Its call may have come before the other's."""
+    put(store, asking("evt_1", {"tier": "gold"}))
+    (slow,) = claim(store)
+    (fast,) = claim(store, now=LATER, lease="theirs")
+    work = store.entities.load(fast, LATER)
+    store.entities.doubt(slow, ["tier"], LATER)
+    assert store.entities.settle(fast, delivered(work), LATER)
+    held = store.entities.fields_of("customer", ENTITY_ID)
+    assert held["tier"].doubted
+    (again,) = claim(store, now=LATER, lease="third")
+    assert store.entities.settle(again, Settlement(fields={"tier": replace(held["tier"], doubted=False)}), LATER)
+    assert not store.entities.fields_of("customer", ENTITY_ID)["tier"].doubted
+    assert claim(store, now=LATER) == []
 
 
 def test_a_failed_delivery_waits_and_news_does_not_shorten_its_wait(store):

@@ -15,4 +15,5 @@ NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 def upgrade() -> None:
     op.add_column("changes", sa.Column("partial", sa.Boolean, nullable=False, server_default=sa.false()))
     op.add_column("changes", sa.Column("retry_at", NUMBER))
+    op.add_column("entities", sa.Column("doubts", sa.Integer, nullable=False, server_default="0"))
     op.add_column("fields", sa.Column("doubted", sa.Boolean, nullable=False, server_default=sa.false()))
