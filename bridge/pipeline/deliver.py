@@ -136,15 +136,12 @@ class Deliverer:
         return Decision(Next.DONE)
 
     def write_again(self, delivery: Delivery) -> Decision:
-        """What somebody who had lost the lease may have written over. What Metronome will not have now stays away."""
+        """What somebody who had lost the lease may have written over. What is refused now waits for the next delivery."""
         wanted = doubted(delivery.known)
         decision = self.make(delivery, Fold(wanted))
         if decision.next is not Next.GIVE_UP:
             return decision
-        bad: dict[str, str] = {}
-        decision = self.write_good_keys(delivery, wanted, decision.reason, bad)
-        delivery.hold({key: wanted[key] for key in bad})
-        return decision
+        return self.write_good_keys(delivery, wanted, decision.reason, {})
 
     def partly(self, change: StoredChange, bad: Mapping[str, str]) -> Mark:
         """The bad keys wait, and are tried again ever more seldom, until the change is too old."""

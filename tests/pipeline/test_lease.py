@@ -98,14 +98,18 @@ def test_a_call_that_did_nothing_raises_no_doubt(pipeline, stall):
     assert pipeline.deliver() == 0
 
 
-def test_a_doubted_value_that_metronome_takes_no_more_blocks_nothing(pipeline, stall):
+def test_a_doubted_value_that_is_refused_blocks_nothing_and_comes_with_the_next_delivery(pipeline, stall):
     stall(news(pipeline, tier="new", plan="pro"))
     pipeline.receive(asking("evt_old", {"tier": "old", "plan": "free"}))
     pipeline.deliver()
     pipeline.metronome.judge = lambda _call, _id, values: BAD if "tier" in values else Outcome(Verdict.ACCEPTED, 200)
     pipeline.deliver()
-    assert held(pipeline)["plan"] == "pro"
+    assert held(pipeline) == {"tier": "old", "plan": "pro"}
     assert pipeline.deliver() == 0
+    pipeline.metronome.judge = lambda *_: Outcome(Verdict.ACCEPTED, 200)
+    pipeline.receive(asking("evt_newest", {"seats": "5"}, NOW + 2 * SECOND))
+    pipeline.deliver()
+    assert held(pipeline) == {"tier": "new", "plan": "pro", "seats": "5"}
 
 
 def test_what_cannot_be_written_again_now_is_tried_later(pipeline, stall):
