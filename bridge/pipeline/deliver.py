@@ -136,7 +136,7 @@ class Deliverer:
         return Decision(Next.DONE)
 
     def write_again(self, delivery: Delivery) -> Decision:
-        """What somebody who had lost the lease may have written over. What is refused now waits for the next delivery."""
+        """What somebody without a lease may have written over. What is refused now waits for the next delivery."""
         wanted = doubted(delivery.known)
         decision = self.make(delivery, Fold(wanted))
         if decision.next is not Next.GIVE_UP:
