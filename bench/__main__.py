@@ -1,6 +1,7 @@
-"""python -m bench ingest|freshness|burst|flat: see README.md."""
+"""python -m bench ingest|freshness|burst|outage|flat: see README.md."""
 
 import statistics
+import threading
 import time
 from datetime import datetime
 
@@ -83,6 +84,28 @@ def burst(databases: dict[str, str | None], count: int, customers: int, limit: i
         click.echo(
             f"{name:15} correct {seconds:4.1f} s after the last event was acknowledged; calls by status: {calls}"
         )
+
+
+@commands.command()
+@click.option("--rate", default=50.0, show_default=True, help="Events a second.")
+@click.option("--customers", default=200, show_default=True)
+@click.option("--before", default=10.0, show_default=True, help="Seconds of events before the outage.")
+@click.option("--lasts", default=20.0, show_default=True, help="Seconds of events that the outage lasts.")
+@click.pass_obj
+def outage(databases: dict[str, str | None], rate: float, customers: int, before: float, lasts: float) -> None:
+    """Metronome answers 503 for a while; webhooks come in all the same."""
+    for name, url in databases.items():
+        with stand(url, sandbox=("--latency-ms", "20")) as made:
+            begin = threading.Timer(before, made.play, [{"outage": True}])
+            begin.start()
+            sent = load.at_rate(made.port, Events(customers), rate, round(rate * (before + lasts)))
+            begin.join()
+            check(sent)
+            made.play({"outage": False})
+            over = time.time()
+            seconds = settled(made, sent) - over
+            calls = made.dump()["statuses"]
+        click.echo(f"{name:15} correct {seconds:4.1f} s after the end of the outage; calls by status: {calls}")
 
 
 commands.add_command(flat)

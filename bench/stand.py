@@ -41,6 +41,10 @@ class Stand:
     def dump(self) -> dict[str, Any]:
         return dict(requests.get(f"{self.sandbox}/sandbox", timeout=30).json())
 
+    def play(self, faults: dict[str, Any]) -> None:
+        """Switch faults of Metronome on or off."""
+        requests.post(f"{self.sandbox}/sandbox", json={"faults": faults}, timeout=30).raise_for_status()
+
     def revisions(self) -> dict[str, int]:
         """What Metronome holds, by customer."""
         return {one["entity_id"]: int(one["custom_fields"]["revision"]) for one in self.dump()["values"]}
