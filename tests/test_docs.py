@@ -34,6 +34,15 @@ def test_every_mapping_file_in_the_docs_works(page, start, text):
     assert list(examples.run(source, NOW)) == []
 
 
+def test_every_guarantee_has_a_test():
+    text = (ROOT / "docs" / "guarantees.md").read_text()
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
+    assert named
+    assert [name for path, name in named if f"def {name}(" not in (ROOT / path).read_text()] == []
+    promises = text.partition("## Where it ends")[0]
+    assert [line for line in re.split(r"\n- |\n\n", promises) if line.startswith("**") and "`tests/" not in line] == []
+
+
 def test_every_command_is_documented():
     text = (ROOT / "docs" / "cli.md").read_text()
     assert [name for name in commands.commands if f"`{name}" not in text] == []
