@@ -31,6 +31,7 @@ OWNERS = {
     "ruamel": {"mapping"},
     "jmespath": {"mapping"},
     "lxml": {"senders"},
+    "cryptography": {"senders"},
     "marshmallow": {"mapping", "senders", "metronome"},
     "gunicorn": {"web"},
 }

@@ -24,6 +24,10 @@ def show(name: str) -> None:
     console.print(f"[bold]{sender.name}[/]: {sender.summary}\n\nsecrets: {sender.credential}\nabout:   {sender.url}")
     if sender.undated:
         console.print(f"note:    it may not say when things happened: {sender.undated}")
+    if sender.weak:
+        console.print(f"note:    {sender.weak}")
+    for pattern, content in sender.thin.items():
+        console.print(f"note:    its events {pattern} carry only {', '.join(content)}", markup=False)
     if sender.options is None:
         return
     rows = table("option", "what it is")

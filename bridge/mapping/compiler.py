@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from marshmallow import ValidationError
@@ -12,7 +12,7 @@ from bridge.mapping import documents
 from bridge.mapping.documents import Document, Path, Problem
 from bridge.mapping.expressions import Expression, ExpressionError, compile_expression
 from bridge.mapping.hints import accepted
-from bridge.mapping.rules import Absent, Example, FieldRule, Rule, Source, TooLong
+from bridge.mapping.rules import ELEMENT, Absent, Example, FieldRule, Rule, Source, TooLong, matches
 from bridge.mapping.schema import SourceSchema, flat
 from bridge.senders import SENDERS, Sender
 
@@ -104,7 +104,11 @@ class Compiler:
     def sender(self) -> Sender | None:
         name = self.at("sender")
         sender = SENDERS.get(name) if isinstance(name, str) else None
-        return sender.bound(self.options(sender)) if sender else None
+        if sender is None:
+            return None
+        if sender.weak:
+            self.report(("sender",), f"{sender.name}: {sender.weak}", level="note")
+        return sender.bound(self.options(sender))
 
     def compiled(
         self, name: str, text: str, data: Mapping[str, Any], sender: Sender, secrets: tuple[str, ...]
@@ -183,6 +187,7 @@ class Compiler:
                 " of receipt decides which value is newest",
                 level="warning",
             )
+        self.check_content(path, data.get("events", ()), sender)
         return Rule(
             name=data["name"],
             entity=data["entity"],
@@ -195,6 +200,21 @@ class Compiler:
             partial=data.get("partial_", False),
             fields=tuple(self.field(key, spec, (*path, "fields", key)) for key, spec in data["fields_"].items()),
         )
+
+    def check_content(self, rule: Path, events: Sequence[str], sender: Sender) -> None:
+        """Warns of paths that a vendor which sends ids only cannot fill."""
+        known = [content for pattern, content in sender.thin.items() if covers(pattern, events)]
+        for path, expression in self.expressions.items():
+            if not known or path[: len(rule)] != rule:
+                continue
+            for steps in expression.paths:
+                if steps and steps[0] != ELEMENT and not any(has(content, steps) for content in known):
+                    self.report(
+                        path,
+                        f"{sender.name} sends no {'.'.join(map(str, steps))} with these events, only"
+                        f" {', '.join(known[0])}",
+                        level="warning",
+                    )
 
     def field(self, key: str, data: Mapping[str, Any], path: Path) -> FieldRule:
         absent = Absent.DEFAULT if "default" in data else None
@@ -222,3 +242,13 @@ class Compiler:
     ) -> None:
         place = self.document.key_place(path) if key else self.document.place(path, offset)
         self.problems.append(Problem(self.path, *place, message, level))
+
+
+def covers(pattern: str, events: Sequence[str]) -> bool:
+    """Whether all these events, or all at all, are such as `pattern` names."""
+    return pattern == "*" or (bool(events) and all(matches(pattern, event) for event in events))
+
+
+def has(content: Sequence[str], steps: Sequence[str | int]) -> bool:
+    """Whether a path leads to, through or into what is there."""
+    return any(all(one == other for one, other in zip(path.split("."), steps, strict=False)) for path in content)

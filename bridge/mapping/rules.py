@@ -17,6 +17,8 @@ from bridge.senders import Sender
 #: What a payload may grow to before `for_each` gives up.
 MAX_ELEMENTS = 10_000
 MAX_REFERENCE_LENGTH = 255
+#: What `for_each` calls the element that it is at.
+ELEMENT = "item"
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -152,7 +154,7 @@ def scopes_of(rule: Rule, payload: Any) -> Iterator[tuple[str, Any]]:
         raise RuleError(f"for_each {rule.for_each.text}: is {what}: a list of at most {MAX_ELEMENTS} was expected")
     around = payload if isinstance(payload, dict) else {}
     for number, element in enumerate(elements):
-        yield f" [{number}]", {**around, "item": element}
+        yield f" [{number}]", {**around, ELEMENT: element}
 
 
 def applies(rule: Rule, scope: Any) -> bool:

@@ -21,6 +21,10 @@ MAX_RULES = 500
 MAX_NAME_LENGTH = 200
 
 
+#: As marshmallow says it.
+MISSING_FIELD = "Missing data for required field."
+
+
 class Strict(Schema):
     """Refuses keys that it does not know, and says which it does."""
 
@@ -234,10 +238,21 @@ class ExampleSchema(Strict):
 class SourceSchema(Strict):
     description = Text()
     sender = Word(SENDERS, required=True)
-    secrets = fields.List(Text(), required=True, validate=validate.Length(min=1))
+    secrets = fields.List(Text(), validate=validate.Length(min=1))
     options = Block(fields.Raw(allow_none=True))
     rules = fields.List(fields.Nested(RuleSchema), required=True, validate=validate.Length(min=1, max=MAX_RULES))
     examples = fields.List(fields.Nested(ExampleSchema))
+
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def check_secrets(self, _data: Any, original: Any, **_: Any) -> None:
+        if not isinstance(original, dict):
+            return
+        sender = original.get("sender")
+        is_open = isinstance(sender, str) and sender in SENDERS and SENDERS[sender].open
+        if is_open and "secrets" in original:
+            raise ValidationError({"secrets": [f"the sender {sender} has no secrets"]})
+        if not is_open and "secrets" not in original:
+            raise ValidationError({"secrets": [MISSING_FIELD]})
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def check_names(self, _data: Any, original: Any, **_: Any) -> None:
@@ -255,7 +270,7 @@ class SourceSchema(Strict):
 
 #: What marshmallow says, as we say it. {key} is the last step of the path.
 WORDING = {
-    "Missing data for required field.": "{key!r} is missing",
+    MISSING_FIELD: "{key!r} is missing",
     "Field may not be null.": "{key!r} is empty",
     "Not a valid list.": "a list is expected",
     "Not a valid mapping type.": "a block of keys is expected here",

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -27,6 +27,11 @@ class Answer:
 
     body: bytes = b"{}"
     content_type: str = "application/json"
+
+
+def no_handshake(_request: Request, **_: Any) -> Answer | None:
+    """Every request brings events."""
+    return None
 
 
 def no_objection(secret: str, **_: Any) -> None:
@@ -66,6 +71,14 @@ class Sender:
     #: Why its events may not say when they happened, and the remedy. None: they always do. Else the time of
     #: receipt stands in, and a repeat that comes late looks new.
     undated: str | None = None
+    #: What the vendor's own proof leaves open, and the remedy. None: it covers the whole request.
+    weak: str | None = None
+    #: Event pattern -> all the paths that such events have, where the vendor sends ids and no content.
+    thin: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: Request -> what the vendor wants to read before it sends any event. Raises NotThisShapeError.
+    handshake: Callable[..., Answer | None] = no_handshake
+    #: Whether anybody may post, because there is no secret. Only the sender `none`.
+    open: bool = False
     #: Secret -> what is wrong with it, without repeating it.
     check_secret: Callable[..., str | None] = no_objection
     #: What a mapping file may say under `options`.
@@ -84,6 +97,7 @@ class Sender:
             unwrap=partial(self.unwrap, options=options),
             read=partial(self.read, options=options),
             sign=partial(self.sign, options=options),
+            handshake=partial(self.handshake, options=options),
             check_secret=partial(self.check_secret, options=options),
             undated=None if options.get("event_time") else self.undated,
         )

@@ -81,4 +81,6 @@ SENDER = Sender(
     unwrap=unwrap,
     read=read,
     sign=sign,
+    # https://docs.stripe.com/event-destinations#events-overview
+    thin={"v2.*": ("id", "object", "type", "created", "livemode", "context", "related_object", "reason", "changes")},
 )

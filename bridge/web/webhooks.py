@@ -22,8 +22,11 @@ def receive(name: str) -> Response:
     if source.unset:
         log.error("source closed", source=name, unset=source.unset)
         return answers.later("source_closed", "this source is not configured yet: send it again later")
+    given = current_request(bridge)
+    if answer := source.sender.handshake(given):
+        return Response(answer.body, content_type=answer.content_type)
     try:
-        received = bridge.receiver.receive(source, current_request(bridge), now())
+        received = bridge.receiver.receive(source, given, now())
     except NotVerifiedError as error:
         response = answers.refused(error)
         if source.sender.challenge:

@@ -82,7 +82,7 @@ WRONG = [
     (GOOD, "»stripe", "a block of keys is expected here"),
     (GOOD, "»", "the file is empty"),
     (GOOD, "»# nothing but a comment\n", "the file is empty"),
-    (GOOD, "»»»{}", "'sender' is missing", "'secrets' is missing", "'rules' is missing"),
+    (GOOD, "»»»{}", "'sender' is missing", "'rules' is missing", "'secrets' is missing"),
     # Secrets.
     (HEAD, "»sender: stripe\n", "'secrets' is missing"),
     ('["${SECRET}"]', "»[]", "minimum length 1"),
@@ -330,3 +330,33 @@ def test_in_text_written_with_escapes_or_folds_the_place_is_exact_or_the_beginni
     (problem,) = lint(text)[1]
     assert "5 does not belong there" in problem.message
     assert (problem.line, problem.column) in (exact, (12, 13))
+
+
+THIN = """\
+sender: stripe
+secrets: ["${SECRET}"]
+rules:
+  - name: account
+    events: [v2.core.account.*]
+    when: exists(related_object.id)
+    entity: customer
+    lookup: {ingest_alias: related_object.id}
+    fields:
+      changed_at: created
+      tier: »lower(data.object.metadata.tier)
+      name: {path: »data.object.name, default: none}
+"""
+
+
+def test_what_a_vendor_that_sends_ids_only_cannot_fill_is_said():
+    text, places = marked(THIN)
+    source, problems = lint(text)
+    assert source is not None
+    assert [(problem.line, problem.column) for problem in problems] == places
+    assert "stripe sends no data.object.metadata.tier with these events, only id, object, type" in str(problems[0])
+
+
+@pytest.mark.parametrize("events", ["[customer.updated]", "[v2.core.account.updated, customer.updated]", "['*']"])
+def test_what_some_of_the_events_carry_is_not_warned_about(events):
+    text, _ = marked(THIN.replace("[v2.core.account.*]", events))
+    assert lint(text)[1] == []
