@@ -17,6 +17,7 @@ from bridge.mapping.files import Mappings
 from bridge.metronome.client import Client
 from bridge.metronome.directory import Directory
 from bridge.model import Attempt, GateState
+from bridge.pipeline.capture import Capturer
 from bridge.pipeline.deliver import Deliverer
 from bridge.pipeline.gatekeeper import Gatekeeper
 from bridge.pipeline.janitor import Janitor
@@ -46,6 +47,7 @@ class Bridge:
     mappings: Mappings
     store: Store
     receiver: Receiver
+    capturer: Capturer
 
     def close(self) -> None:
         self.store.close()
@@ -67,7 +69,8 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ) -> Bridge
     for problem in mappings.problems:
         log.warning("mapping", problem=str(problem))
     store = build_store(settings)
-    return Bridge(settings, mappings, store, Receiver(store.events, store.signal.announce))
+    receiver = Receiver(store.events, store.signal.announce)
+    return Bridge(settings, mappings, store, receiver, Capturer(store.captures, mappings.sources))
 
 
 def build_store(settings: Settings) -> Store:

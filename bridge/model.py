@@ -65,6 +65,23 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Capture:
+    """A request that was refused, kept for a while so that its setting up can be mended. Nothing in it is secret."""
+
+    source: str
+    received_at: int
+    #: Why it was refused.
+    reason: str
+    #: What would have to be otherwise for it to be accepted.
+    findings: tuple[str, ...]
+    #: Redacted.
+    request: Request
+    #: Whether something was taken out of the body, or cut off it: then it cannot be verified again.
+    is_whole: bool
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """One thing that happened. Only a sender's `unwrap` makes one from a request."""
 

@@ -10,6 +10,7 @@ from bridge.cli import (
     config,
     dead_letters,
     demo,
+    diagnose,
     events,
     replay,
     sandbox,
@@ -43,7 +44,23 @@ def commands() -> None:
     """
 
 
-for module in (serve, worker, check, try_, send, events, replay, dead_letters, upgrade, config, senders, sandbox, demo):
+COMMANDS = (
+    serve,
+    worker,
+    check,
+    try_,
+    send,
+    diagnose,
+    events,
+    replay,
+    dead_letters,
+    upgrade,
+    config,
+    senders,
+    sandbox,
+    demo,
+)
+for module in COMMANDS:
     commands.add_command(module.command)
 
 

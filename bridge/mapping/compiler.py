@@ -12,7 +12,7 @@ from bridge.mapping import documents
 from bridge.mapping.documents import Document, Path, Problem
 from bridge.mapping.expressions import Expression, ExpressionError, compile_expression
 from bridge.mapping.hints import accepted
-from bridge.mapping.rules import ELEMENT, Absent, Example, FieldRule, Rule, Source, TooLong, matches
+from bridge.mapping.rules import ELEMENT, Absent, CaptureRule, Example, FieldRule, Rule, Source, TooLong, matches
 from bridge.mapping.schema import SourceSchema, flat
 from bridge.senders import SENDERS, Sender
 
@@ -122,7 +122,21 @@ class Compiler:
             secrets=secrets,
             unset=tuple(self.unset),
             examples=tuple(self.example(index, example) for index, example in enumerate(data.get("examples", []))),
+            capture=self.capture(data),
         )
+
+    def capture(self, data: Mapping[str, Any]) -> CaptureRule | None:
+        if "on_unverified" not in data:
+            return None
+        made = CaptureRule(**data["on_unverified"])
+        answer = "and acknowledges what it cannot verify, which is lost then, " if made.acknowledge else ""
+        self.report(
+            ("on_unverified",),
+            f"this source keeps refused requests {answer}for {made.hours} hours: take it out once all is set up",
+            level="warning",
+            key=True,
+        )
+        return made
 
     def options(self, sender: Sender) -> Mapping[str, Any]:
         given = self.at("options") or {}

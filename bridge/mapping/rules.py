@@ -86,6 +86,18 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class CaptureRule:
+    """What is done with requests that are not verified while a source is being set up."""
+
+    #: For how long, from the first of them on.
+    hours: int = 24
+    #: How many are kept.
+    requests: int = 20
+    #: Whether the sender is told that all is well, so that it does not give up the subscription.
+    acknowledge: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """One configured intake: a name, a sender, its secrets and its rules."""
 
@@ -99,6 +111,8 @@ class Source:
     #: Names of the secrets' variables that are not set. The source is closed while there are any.
     unset: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
+    #: None: what is not verified leaves no trace but a line in the log.
+    capture: CaptureRule | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,20 @@ class Switch(fields.Field[bool]):
         return value
 
 
+class Count(fields.Field[int]):
+    """A whole number from `least` to `most`."""
+
+    def __init__(self, least: int, most: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.least = least
+        self.most = most
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not self.least <= value <= self.most:
+            raise ValidationError(f"a whole number from {self.least} to {self.most} is expected")
+        return value
+
+
 def check_pattern(pattern: str) -> None:
     if "*" in pattern[:-1]:
         raise ValidationError("a * is accepted at the end only, as in customer.*")
@@ -235,8 +249,28 @@ class ExampleSchema(Strict):
     expect = fields.List(fields.Nested(ExpectationSchema), required=True)
 
 
+class CaptureSchema(Strict):
+    hours = Count(1, 168)
+    requests = Count(1, 100)
+    acknowledge = Switch()
+
+
+class CaptureField(fields.Field[Mapping[str, Any]]):
+    """`capture`, or a block that says for how long, how many, and what to answer."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Mapping[str, Any]:
+        if value == "capture":
+            return {}
+        if isinstance(value, dict):
+            return dict(CaptureSchema().load(value))
+        raise ValidationError(
+            f"capture is expected, or a block with hours, requests, acknowledge, not {describe(value)}"
+        )
+
+
 class SourceSchema(Strict):
     description = Text()
+    on_unverified = CaptureField()
     sender = Word(SENDERS, required=True)
     secrets = fields.List(Text(), validate=validate.Length(min=1))
     options = Block(fields.Raw(allow_none=True))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bridge.store.captures import Captures
 from bridge.store.changes import Changes
 from bridge.store.database import Database
 from bridge.store.entities import Entities, Queue
@@ -25,6 +26,7 @@ class Store:
     entities: Entities
     references: References
     letters: Letters
+    captures: Captures
     gate: Gate
     glances: Glances
     retention: Retention
@@ -59,6 +61,7 @@ def open_store(url: str, connections: int, lookup_cache: int) -> Store:
         entities=Entities(database),
         references=references,
         letters=Letters(database),
+        captures=Captures(database),
         gate=Gate(database),
         glances=Glances(database),
         retention=Retention(database),

@@ -7,7 +7,7 @@ from sqlalchemy import BindParameter, ColumnElement, Select, Table, bindparam, c
 
 from bridge.model import EventState
 from bridge.store.database import Database
-from bridge.store.tables import OPEN, attempts, changes, events
+from bridge.store.tables import OPEN, attempts, captures, changes, events
 
 
 class Pruned(NamedTuple):
@@ -50,6 +50,8 @@ REMOVE_CHANGES = delete(changes).where(changes.c.event.in_(GIVEN))
 REMOVE_EVENTS = delete(events).where(events.c.id.in_(GIVEN))
 FREE_ATTEMPTS = select(attempts.c.id).where(attempts.c.id.in_(GIVEN)).with_for_update(skip_locked=True)
 REMOVE_ATTEMPTS = delete(attempts).where(attempts.c.id.in_(FREE_ATTEMPTS))
+#: There are never more than a hundred of each source.
+REMOVE_CAPTURES = delete(captures).where(captures.c.received_at < bindparam("before"))
 
 
 class Retention:
@@ -65,6 +67,8 @@ class Retention:
             yield Pruned(events=self.remove_events(numbers))
         for numbers in self.old(NEXT_ATTEMPTS, before, limit):
             yield Pruned(attempts=self.remove_attempts(numbers))
+        with self.database.write_one() as connection:
+            connection.execute(REMOVE_CAPTURES, {"before": before})
 
     def old(self, following: Select[Any], before: int, limit: int) -> Iterator[list[int]]:
         """The numbers of old rows, window by window. Rows that stay are passed by, not looked at again."""

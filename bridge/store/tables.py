@@ -9,6 +9,7 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -163,6 +164,33 @@ references = Table(
     Column("last_error", Text),
 )
 index_part("references_due", references.c.due_at.is_not(None), references.c.due_at)
+
+#: Requests that were refused while a mapping file asked for them to be kept.
+captures = Table(
+    "captures",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=True),
+    Column("source", Text, nullable=False),
+    Column("received_at", Number, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("findings", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("is_whole", Boolean, nullable=False),
+    sqlite_autoincrement=True,
+)
+Index("captures_source", captures.c.source, captures.c.id)
+
+#: Since when a source captures, by which text of its mapping file.
+capturing = Table(
+    "capturing",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("began_at", Number, nullable=False),
+)
 
 #: One row: how many calls to Metronome may be made, for all replicas. See `model.GateState`.
 gate = Table(

@@ -6,6 +6,7 @@ from werkzeug.exceptions import NotFound, RequestEntityTooLarge
 
 from bridge.bootstrap import Bridge, now
 from bridge.errors import NotVerifiedError
+from bridge.mapping.rules import Source
 from bridge.model import Request
 from bridge.web import answers
 
@@ -28,11 +29,18 @@ def receive(name: str) -> Response:
     try:
         received = bridge.receiver.receive(source, given, now())
     except NotVerifiedError as error:
+        captured = bridge.capturer.capture(source, given, str(error), now())
         response = answers.refused(error)
+        if captured and source.capture and source.capture.acknowledge:
+            return acknowledged(source)
         if source.sender.challenge:
             response.headers["WWW-Authenticate"] = source.sender.challenge
         return response
     log.debug("received", source=name, new=received.new, seen=received.seen, request_id=g.request_id)
+    return acknowledged(source)
+
+
+def acknowledged(source: Source) -> Response:
     answer = source.sender.answer
     return Response(answer.body, content_type=answer.content_type)
 

@@ -75,7 +75,11 @@ WRONG = [
     ("sender: stripe", "sender: »null", "'sender' is empty"),
     ("sender: stripe", 'sender: »""', "text is expected, not empty text"),
     ("sender: stripe", "sender: stripe\n»sender: hmac", "'sender' is given twice: first in line 1"),
-    ("sender: stripe", "sender: stripe\n»version: 2", "no key 'version': Accepted are description, examples, options"),
+    (
+        "sender: stripe",
+        "sender: stripe\n»version: 2",
+        "no key 'version': Accepted are description, examples, on_unverified, options",
+    ),
     ("description: what the tests know", "description: »true", "text is expected, not true or false: put it in quotes"),
     ("description: what the tests know", "description: »{a: b}", "text is expected, not an object"),
     (GOOD, "»- sender", "a block of keys is expected here"),

@@ -4,6 +4,7 @@ import pytest
 
 from bridge.errors import StoreError
 from bridge.model import EventState
+from tests.support.bridges import STRIPE
 from tests.support.stripe_events import customer_updated, signed
 
 URL = "/webhooks/stripe"
@@ -122,3 +123,18 @@ rules: [{name: r, entity: customer, lookup: {salesforce_account_id: sObject.Id},
     assert response.content_type == "text/xml; charset=utf-8"
     assert b"<Ack>true</Ack>" in response.data
     assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+CAPTURING = STRIPE.replace("rules:", "on_unverified: {block}\nrules:")
+
+
+@pytest.mark.parametrize(("block", "status"), [("capture", 401), ("{acknowledge: true}", 200)])
+def test_while_a_source_is_set_up_what_is_refused_is_kept(make_client, block, status):
+    client = make_client({"stripe": CAPTURING.replace("{block}", block)})
+    response = client.post(URL, **signed(customer_updated(), secret="whsec_of-somebody-else"))
+    assert response.status_code == status
+    (kept,) = client.bridge.store.captures.find("stripe")
+    assert "no signature matches" in kept.reason
+    assert client.bridge.store.events.find() == []
+    assert client.post(URL, **signed(customer_updated())).status_code == 200
+    assert len(client.bridge.store.events.find()) == 1
