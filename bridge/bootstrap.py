@@ -67,7 +67,10 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ) -> Bridge
     if mappings.errors:
         raise MappingsError("\n".join(map(str, mappings.errors)))
     for problem in mappings.problems:
-        log.warning("mapping", problem=str(problem))
+        if problem.level == "warning":
+            log.warning("mapping", problem=str(problem))
+    if mappings.closed:
+        log.warning("sources closed: their secrets are not set", sources=[source.name for source in mappings.closed])
     store = build_store(settings)
     receiver = Receiver(store.events, store.signal.announce)
     return Bridge(settings, mappings, store, receiver, Capturer(store.captures, mappings.sources))

@@ -41,7 +41,8 @@ def command(stay: bool) -> None:
             invite(stage)
             wait_for_interrupt()
         return
-    with rehearsal(SAMPLES / "metronome.json", port=values.port if stay else None) as stage:
+    sources = [source for source, _ in EVENTS]
+    with rehearsal(SAMPLES / "metronome.json", sources, port=values.port if stay else None) as stage:
         good = play(stage)
         if stay:
             invite(stage)
@@ -132,8 +133,10 @@ def invite(stage: Stage) -> None:
     """How to go on from here."""
     heading("Your turn")
     for name, source in stage.mappings.sources.items():
-        state = f"closed: set {', '.join(source.unset)}" if source.unset else f"mapping {source.path}"
-        console.print(f"  {stage.url}/webhooks/{name}  ({state})", markup=False)
+        if not source.unset:
+            console.print(f"  {stage.url}/webhooks/{name}  (mapping {source.path})", markup=False)
+    if closed := [source.name for source in stage.mappings.closed]:
+        console.print(f"  closed until their secrets are set: {', '.join(closed)}", markup=False)
     for name, secret in stage.secrets.items():
         console.print(f"  {name}={secret}  (made up for this run)", markup=False)
     target = stage.sandbox_url or stage.settings.metronome_base_url

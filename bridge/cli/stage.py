@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +39,8 @@ class Stage:
 
 
 @contextmanager
-def rehearsal(scene: Path, *, port: int | None = None) -> Iterator[Stage]:
-    """The bridge on a database of its own, in front of a sandbox that holds `scene`."""
+def rehearsal(scene: Path, sources: Collection[str], *, port: int | None = None) -> Iterator[Stage]:
+    """The bridge on a database of its own, in front of a sandbox that holds `scene`; `sources` are open."""
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="metronome-bridge-")))
         sandbox_port = free_port()
@@ -54,16 +54,18 @@ def rehearsal(scene: Path, *, port: int | None = None) -> Iterator[Stage]:
         }
         start = ["sandbox", "--port", str(sandbox_port), "--data", str(scene)]
         stack.enter_context(running(start, environ, f"{sandbox_url}/sandbox"))
-        yield stack.enter_context(bridge(environ, port or free_port(), sandbox_url))
+        yield stack.enter_context(bridge(environ, port or free_port(), sandbox_url, sources))
 
 
 @contextmanager
-def bridge(environ: Mapping[str, str], port: int, sandbox_url: str | None = None) -> Iterator[Stage]:
-    """The bridge as `environ` says. Secrets that it lacks are made up if there is a sandbox behind it."""
+def bridge(
+    environ: Mapping[str, str], port: int, sandbox_url: str | None = None, sources: Collection[str] = ()
+) -> Iterator[Stage]:
+    """The bridge as `environ` says. Secrets that `sources` lack are made up."""
     environ = {**environ, "PORT": str(port), "WEB_CONCURRENCY": "1"}
     mappings = bootstrap.load_mappings(settings.load(environ), environ)
-    unset = sorted({name for source in mappings.sources.values() for name in source.unset})
-    made_up = {name: f"whsec_{secrets.token_hex(16)}" for name in unset} if sandbox_url else {}
+    unset = sorted({name for source in mappings.closed if source.name in sources for name in source.unset})
+    made_up = {name: f"whsec_{secrets.token_hex(16)}" for name in unset}
     environ |= made_up
     values = settings.load(environ)
     url = f"http://127.0.0.1:{port}"

@@ -188,7 +188,7 @@ class Compiler:
             return ""
         if value is None:
             self.unset.append(name)
-            self.report(path, f"{name} is not set: until it is, this source is closed", level="warning")
+            self.report(path, f"{name} is not set: until it is, this source is closed", level="note")
         return value or ""
 
     def rule(self, index: int, data: Mapping[str, Any], sender: Sender) -> Rule:

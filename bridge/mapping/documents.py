@@ -71,6 +71,7 @@ class Problem:
     line: int
     column: int
     message: str
+    #: error: the file cannot be used; warning: better mend it; note: as it is, but worth knowing.
     level: str = "error"
 
     def __str__(self) -> str:

@@ -23,6 +23,11 @@ class Mappings:
     problems: tuple[Problem, ...]
 
     @property
+    def closed(self) -> tuple[Source, ...]:
+        """Those whose secrets are not set."""
+        return tuple(source for source in self.sources.values() if source.unset)
+
+    @property
     def errors(self) -> tuple[Problem, ...]:
         return tuple(problem for problem in self.problems if problem.level == "error")
 
