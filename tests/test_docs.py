@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bridge.cli import commands
-from bridge.mapping import examples
+from bridge.mapping import examples, files
 from bridge.mapping.compiler import compile_source
 from bridge.senders import SENDERS
 from tests.support.making import NOW
@@ -52,6 +52,25 @@ def test_every_command_is_documented():
 def test_every_sender_has_a_page_and_is_listed(name):
     assert (ROOT / "docs" / "senders" / f"{name}.md").exists()
     assert f"[{name}]({name}.md)" in (ROOT / "docs" / "senders" / "README.md").read_text()
+
+
+SHIPPED = files.load(ROOT / "mappings", lambda _: None)
+
+
+def test_the_shipped_mappings_work():
+    assert [str(problem) for problem in files.check(SHIPPED, NOW) if problem.level == "error"] == []
+
+
+@pytest.mark.parametrize("name", [name for name, sender in SENDERS.items() if not sender.open])
+def test_every_sender_has_a_shipped_mapping_with_examples(name):
+    """One that changes something, and one that shows what is removed or left alone."""
+    found = [source for source in SHIPPED.sources.values() if source.sender.name == name]
+    assert found
+    for source in found:
+        assert source.secrets == ()
+        assert source.unset
+        assert any(example.expect for example in source.examples)
+        assert any(not example.expect or "remove" in str(example.expect) for example in source.examples)
 
 
 def test_the_readme_links_to_every_page():
