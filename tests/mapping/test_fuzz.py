@@ -12,7 +12,9 @@ from bridge.mapping.rules import Source
 from tests.mapping.making import NOW, QUICK, SECRETS, SHIPPED, json_values, lint
 
 #: Words and marks of real mappings, and what else YAML and expressions know or do not know.
-WORDS = sorted(set(re.findall(r"\w+|\W", "".join(SHIPPED.values()))))
+#: Between them they use everything that a mapping file can say.
+RICHEST = ("stripe", "hubspot", "salesforce")
+WORDS = sorted(set(re.findall(r"\w+|\W", "".join(SHIPPED[name] for name in RICHEST))))
 OTHERS = [
     *["\n  ", "\n    ", "\n  - ", "\n---\n", "\n%YAML 1.1\n---\n", "...", "\r\n", "\t"],
     *["\x00", "\x07", "\x85", "\u2028", "\ufeff", '"\\x00"', '"\\ud800"', '"\\UFFFFFFFF"', "é", "🚀"],
@@ -57,7 +59,7 @@ def test_any_heap_of_pieces_is_answered(text):
     check_promises(text)
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", RICHEST)
 @given(data=st.data())
 @settings(QUICK, max_examples=25)
 def test_a_shipped_mapping_with_a_few_strokes_more_or_less_is_answered(name, data):
@@ -69,7 +71,7 @@ def test_a_shipped_mapping_with_a_few_strokes_more_or_less_is_answered(name, dat
     check_promises(text)
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", RICHEST)
 @given(data=st.data())
 @settings(QUICK, max_examples=25)
 def test_a_shipped_mapping_with_other_lines_is_answered(name, data):
