@@ -171,6 +171,6 @@ def test_check_adds_what_examples_find_to_what_lint_found(tmp_path):
     (tmp_path / "b.yaml").write_text(TEXT + example)
     problems = files.check(load(tmp_path), NOW)
     assert [(problem.path[-6:], problem.line, problem.column, problem.level) for problem in problems] == [
-        ("a.yaml", 2, 11, "warning"),
+        ("a.yaml", 2, 11, "note"),
         ("b.yaml", 6, 12, "error"),
     ]
