@@ -1,9 +1,16 @@
 import os
+from collections import Counter
 
 import pytest
+from sqlalchemy import func, select
 
+from bridge.store.tables import changes, events
 from tests.support.processes import ending
+from tests.support.sending import FULL, alias_of
 from tests.support.world import World
+
+#: Calls that end soon, and so leases that end soon.
+SHORT = {"METRONOME_TIMEOUT_SECONDS": "0.4", "METRONOME_CONNECT_TIMEOUT_SECONDS": "0.3"}
 
 
 @pytest.fixture
@@ -17,3 +24,42 @@ def world(tmp_path, database_url):
 def size():
     """How much a fault test takes on: a little at home, ten times as much in CI."""
     return 10 if os.environ.get("CI") else 1
+
+
+@pytest.fixture(scope="session")
+def shared_sandbox(tmp_path_factory):
+    """A sandbox for tests that are not about Metronome's faults: each has customers of its own."""
+    made = World(tmp_path_factory.mktemp("sandbox"), "sqlite:///unused.db")
+    with ending(made.processes):
+        yield made.sandbox()
+
+
+@pytest.fixture
+def full_world(world, shared_sandbox):
+    """A bridge with the mapping FULL. Its leases end soon."""
+    (world.folder / "mappings" / "stripe.yaml").write_text(FULL)
+    world.environ |= SHORT | {"METRONOME_BASE_URL": shared_sandbox}
+    return world
+
+
+def introduce(world, told):
+    """Have Metronome know the customers of a story by their aliases."""
+    customers = [{"name": "Acme", "id": one, "ingest_aliases": [alias_of(one)]} for one in told.expected]
+    world.control(customers=customers)
+
+
+def stored(world):
+    """How often each event is in the store, by its id."""
+    with world.store() as store, store.database.read() as connection:
+        return Counter(connection.scalars(select(events.c.event_id)))
+
+
+def orphans(world):
+    """How many changes there are of events that are not."""
+    lost = select(func.count()).where(changes.c.event.not_in(select(events.c.id)))
+    with world.store() as store, store.database.read() as connection:
+        return connection.scalar(lost)
+
+
+def ids(told):
+    return {event["id"] for event in told}
