@@ -1,4 +1,5 @@
 import os
+import sys
 from collections import Counter
 
 import pytest
@@ -40,6 +41,11 @@ def full_world(world, shared_sandbox):
     (world.folder / "mappings" / "stripe.yaml").write_text(FULL)
     world.environ |= SHORT | {"METRONOME_BASE_URL": shared_sandbox}
     return world
+
+
+def failing(point, *command):
+    """A command of the bridge that is struck when it comes to a point: see failpoints.py."""
+    return [sys.executable, "-m", "tests.faults.failpoints", point, *command]
 
 
 def introduce(world, told):

@@ -1,11 +1,10 @@
 """The bridge is killed at each point where something begins, is about to be committed, or is done."""
 
 import os
-import sys
 
 import pytest
 
-from tests.faults.conftest import ids, introduce, orphans, stored
+from tests.faults.conftest import failing, ids, introduce, orphans, stored
 from tests.faults.failpoints import FLAG, STEPS, moments
 from tests.support.postgres import free_port
 from tests.support.processes import PATIENCE_SECONDS, ours
@@ -30,10 +29,6 @@ def points(request, database_url, tmp_path):
     """The points of one step, in the order in which they are reached, and the file that says that one was."""
     step, database = request.param, database_url.partition(":")[0]
     return [(f"{step}-{moment}", tmp_path / f"reached-{moment}") for moment in moments(step, database)]
-
-
-def failing(point, *command):
-    return [sys.executable, "-m", "tests.faults.failpoints", point, *command]
 
 
 def assert_crashed(process, flag):
