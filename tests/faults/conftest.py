@@ -3,7 +3,7 @@ import sys
 from collections import Counter
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from bridge.store.tables import changes, events
 from tests.support.processes import ending
@@ -60,11 +60,13 @@ def stored(world):
         return Counter(connection.scalars(select(events.c.event_id)))
 
 
-def orphans(world):
-    """How many changes there are of events that are not."""
-    lost = select(func.count()).where(changes.c.event.not_in(select(events.c.id)))
+def applied(world):
+    """The rules that have made a change, by the number of the event; events without a change have none."""
     with world.store() as store, store.database.read() as connection:
-        return connection.scalar(lost)
+        rules = {number: set() for number in connection.scalars(select(events.c.id))}
+        for number, rule in connection.execute(select(changes.c.event, changes.c.rule)):
+            rules[number].add(rule)
+    return rules
 
 
 def ids(told):

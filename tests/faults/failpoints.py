@@ -1,8 +1,8 @@
 """The bridge, stopped short at one point of its work: python -m tests.faults.failpoints POINT COMMAND...
 
 POINT is a step and a moment, such as settle-within: before the step, within its transaction just before that is
-committed, or after it. Whoever gets there first makes the file FAILPOINT_FLAG and is hit by FAILPOINT_SIGNAL, together
-with its whole process group.
+committed, or after that. Whoever gets there first makes the file FAILPOINT_FLAG, and its whole process group is hit by
+FAILPOINT_SIGNAL.
 """
 
 import functools
@@ -56,32 +56,45 @@ def moments(step: str, database: str) -> Iterator[str]:
     yield AFTER
 
 
+class Step(threading.local):
+    """Where a thread is."""
+
+    inside = False
+    committed = False
+
+
 def plant(point: str, reached: Callable[[], None]) -> None:
-    step, moment = point.split("-")
-    owner, name = STEPS[step]
-    original = getattr(owner, name)
-    here = threading.local()
+    name, moment = point.split("-")
+    owner, method = STEPS[name]
+    original = getattr(owner, method)
+    step = Step()
 
     @functools.wraps(original)
     def watched(*args, **given):
         if moment == BEFORE:
             reached()
-        here.inside = True
+        step.inside, step.committed = True, False
         try:
             result = original(*args, **given)
         finally:
-            here.inside = False
+            step.inside = False
         if moment == AFTER:
             reached()
         return result
 
     def committing(_connection) -> None:
-        if getattr(here, "inside", False):
+        if moment == WITHIN and step.inside:
+            reached()
+        step.committed = True
+
+    def beginning(_connection) -> None:
+        """A second transaction would leave half of the step undone if nothing came after the first."""
+        if moment == AFTER and step.inside and step.committed:
             reached()
 
-    setattr(owner, name, watched)
-    if moment == WITHIN:
-        event.listen(Engine, "commit", committing)
+    setattr(owner, method, watched)
+    event.listen(Engine, "commit", committing)
+    event.listen(Engine, "begin", beginning)
 
 
 def strike() -> None:
