@@ -14,6 +14,10 @@ from tests.support.world import World
 SHORT = {"METRONOME_TIMEOUT_SECONDS": "0.4", "METRONOME_CONNECT_TIMEOUT_SECONDS": "0.3"}
 
 
+#: For what a shorter test stands in for at home.
+only_in_ci = pytest.mark.skipif(not os.environ.get("CI"), reason="takes its time: in CI")
+
+
 @pytest.fixture
 def world(tmp_path, database_url):
     made = World(tmp_path, database_url)

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tests.faults.conftest import applied, failing, ids, introduce, stored
+from tests.faults.conftest import applied, failing, ids, introduce, only_in_ci, stored
 from tests.faults.failpoints import FLAG, STEPS, moments
 from tests.support.postgres import free_port
 from tests.support.processes import PATIENCE_SECONDS, ours
@@ -62,6 +62,7 @@ def test_crashes_one_after_the_other_lose_nothing_and_end_with_the_newest(full_w
     assert_whole(full_world, told, pruned="BRIDGE_RETENTION_DAYS" in settings)
 
 
+@only_in_ci
 @pytest.mark.parametrize("points", ["replay"], indirect=True)
 def test_crashes_of_a_replay_change_nothing_that_metronome_holds(full_world, points):
     told = full_story(customers=4, steps=4)

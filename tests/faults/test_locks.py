@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from tests.faults.conftest import SHORT, failing, ids, stored
+from tests.faults.conftest import SHORT, failing, ids, only_in_ci, stored
 from tests.faults.failpoints import FLAG, SIGNAL
 from tests.support.processes import ours, until
 from tests.support.sending import Sender, story
@@ -78,7 +78,7 @@ def test_a_turn_that_a_stopped_process_holds_is_answered_503_and_taken_when_it_g
 
 
 @on_postgresql
-@pytest.mark.parametrize("point", ["gate-within", "settle-within"])
+@pytest.mark.parametrize("point", ["gate-within", pytest.param("settle-within", marks=only_in_ci)])
 def test_a_worker_that_is_stopped_in_a_transaction_holds_up_nobody_for_ever(busy_world, point):
     told, later = story(customers=4, steps=3), story(customers=2, steps=3)
     _, url = busy_world.serve()
