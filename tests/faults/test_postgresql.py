@@ -76,7 +76,10 @@ def test_connections_that_are_dropped_again_and_again_lose_nothing(world, shared
             def so_far(share=tenth / 10):
                 return len(sender.acknowledged) >= len(told.events) * share
 
+            def somebody_was_cut_off():
+                return connection.execute(EVERYBODY_ELSE).rowcount
+
             until(so_far, process)
-            assert connection.execute(EVERYBODY_ELSE).rowcount
+            until(somebody_was_cut_off, process)
     assert_whole(world, told, sender, process)
     assert family(process) == before
