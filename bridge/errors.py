@@ -45,6 +45,10 @@ class TryAgainError(StoreError):
     """The same may well work at once: a connection was lost, or two transactions stood in each other's way."""
 
 
+class LockedError(StoreError):
+    """Somebody else has held what we need for longer than we wait."""
+
+
 class RuleError(BridgeError):
     """A mapping author must act: a rule cannot make its change from this event."""
 

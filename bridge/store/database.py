@@ -1,8 +1,6 @@
 """Connections and transactions, on SQLite and PostgreSQL alike."""
 
-import fcntl
-import os
-import threading
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,13 +31,34 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.sql import ColumnElement
 
-from bridge.errors import SettingError, StoreError, TryAgainError
+from bridge.errors import LockedError, SettingError, StoreError, TryAgainError
+from bridge.store.turns import Turns
 
 #: How long to wait for a lock, or for a free connection, before the store counts as unavailable.
 PATIENCE_SECONDS = 5
 
+#: How to notice that a server, or the network to it, is gone without a word: after ten seconds or so.
+#: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
+NETWORK: Mapping[str, Any] = {
+    "connect_timeout": PATIENCE_SECONDS,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+#: What a server ends by itself, so that a process that hangs or is cut off holds up nobody for long.
+#: https://www.postgresql.org/docs/current/runtime-config-client.html
+LIMITS = f"""
+SET lock_timeout = '{PATIENCE_SECONDS}s';
+SET statement_timeout = '30s';
+SET idle_in_transaction_session_timeout = '10s';
+"""
+
 #: What a row consists of, by the names of its columns.
 Values = Mapping[str, ColumnElement[Any]]
+
+#: Of an SQLite error: https://www.sqlite.org/rescode.html#primary_result_codes_versus_extended_result_codes
+PRIMARY_CODE = 0xFF
 
 SERVER_TIME = literal_column("(extract(epoch FROM clock_timestamp()) * 1000000)::bigint", BigInteger).label("now")
 
@@ -52,18 +71,12 @@ class Database:
         if self.is_sqlite:
             if not self.url.database or self.url.database == ":memory:":
                 raise SettingError("DATABASE_URL: SQLite needs a file, such as sqlite:///bridge.db")
-            self.turns = Turns(Path(f"{self.url.database}.lock"))
+            self.turns = Turns(Path(f"{self.url.database}.lock"), PATIENCE_SECONDS)
             # What is acknowledged must be on disk. Everything later can be done again from it.
             self.durable = sqlite_engine(self.url, "FULL", 2)
             self.engine = sqlite_engine(self.url, "NORMAL", connections)
         else:
-            self.engine = create_engine(
-                self.url,
-                pool_size=connections,
-                max_overflow=0,
-                pool_timeout=PATIENCE_SECONDS,
-                connect_args={"connect_timeout": PATIENCE_SECONDS, "application_name": "metronome-bridge"},
-            )
+            self.engine = postgres_engine(self.url, connections)
             self.durable = self.engine
         # A statement that stands alone needs no BEGIN and COMMIT around it: on PostgreSQL each is a round trip.
         self.single = self.engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -162,40 +175,23 @@ def sqlite_engine(url: Any, synchronous: str, connections: int) -> Engine:
     return engine
 
 
-class Turns:
-    """Writers of one SQLite file take turns, in threads and over processes.
+def postgres_engine(url: Any, connections: int) -> Engine:
+    engine = create_engine(
+        url,
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=PATIENCE_SECONDS,
+        connect_args={**NETWORK, "application_name": "metronome-bridge"},
+    )
 
-    SQLite's own way of waiting is to sleep and try again, which makes some writers wait a hundred times longer than
-    others. A file lock wakes the next one at once.
-    """
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        # Not as `options` of the connection: not every pooler in between takes those.
+        connection.autocommit = True
+        connection.execute(LIMITS)
+        connection.autocommit = False
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.thread = threading.Lock()
-        self.file: Any = None
-        self.process = 0
-
-    @contextmanager
-    def take(self) -> Iterator[None]:
-        with self.thread:
-            descriptor = self.open()
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            try:
-                yield
-            finally:
-                fcntl.flock(descriptor, fcntl.LOCK_UN)
-
-    def open(self) -> int:
-        """A descriptor of this process's own: one that was inherited would share its parent's lock."""
-        if self.process != os.getpid():
-            self.file = self.path.open("ab", buffering=0)
-            self.process = os.getpid()
-        return int(self.file.fileno())
-
-    def close(self) -> None:
-        if self.file and self.process == os.getpid():
-            self.file.close()
-        self.process = 0
+    return engine
 
 
 @contextmanager
@@ -206,14 +202,16 @@ def meaning() -> Iterator[None]:
     except PoolTimeoutError:
         raise StoreError("no database connection became free: see BRIDGE_DATABASE_CONNECTIONS") from None
     except DBAPIError as error:
-        kind = TryAgainError if error.connection_invalidated or is_deadlock(error) else StoreError
-        raise kind(f"the database does not work: {summary(error)}") from error
+        raise kind_of(error)(f"the database does not work: {summary(error)}") from error
     except OSError as error:
         raise StoreError(f"the database does not work: {error.strerror}") from error
 
 
-def is_deadlock(error: DBAPIError) -> bool:
-    return isinstance(error.orig, psycopg.errors.DeadlockDetected)
+def kind_of(error: DBAPIError) -> type[StoreError]:
+    if error.connection_invalidated or isinstance(error.orig, psycopg.errors.DeadlockDetected):
+        return TryAgainError
+    busy = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_OK) & PRIMARY_CODE == sqlite3.SQLITE_BUSY
+    return LockedError if busy or isinstance(error.orig, psycopg.errors.LockNotAvailable) else StoreError
 
 
 def summary(error: DBAPIError) -> str:

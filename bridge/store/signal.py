@@ -10,7 +10,7 @@ from functools import cached_property
 
 import psycopg
 
-from bridge.store.database import PATIENCE_SECONDS, Database
+from bridge.store.database import NETWORK, PATIENCE_SECONDS, Database
 
 CHANNEL = "metronome_bridge"
 RECONNECT_SECONDS = 1.0
@@ -116,7 +116,7 @@ class PostgresSignal(Signal):
         """Repeat a step, on a new connection whenever one breaks."""
         while not self.stopping.is_set():
             try:
-                with psycopg.connect(self.address, autocommit=True, connect_timeout=PATIENCE_SECONDS) as connection:
+                with psycopg.connect(self.address, autocommit=True, **NETWORK) as connection:
                     while not self.stopping.is_set():
                         step(connection)
             except psycopg.Error:

@@ -6,12 +6,15 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from bridge.errors import SettingError, StoreError
+from bridge.errors import LockedError, SettingError, StoreError, TryAgainError
 from bridge.model import GateState
-from bridge.store import open_store
+from bridge.store import open_store, schema
 from bridge.store.tables import metadata
 from bridge.times import HOUR
 from tests.support.making import NOW, event
+from tests.support.processes import until
+
+on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 
 def test_the_migrations_make_exactly_the_tables_that_the_code_knows(store):
@@ -79,12 +82,59 @@ def test_a_locked_file_is_a_store_error_and_works_again_when_it_is_free(tmp_path
     store = open_store(f"sqlite:///{path}", 2, HOUR)
     with sqlite3.connect(path, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreError, match="locked"):
+        with pytest.raises(LockedError, match="locked"):
             store.events.add("stripe", [event()], {}, NOW)
         other.execute("ROLLBACK")
     other.close()
     assert store.events.add("stripe", [event()], {}, NOW) == 1
     store.close()
+
+
+@on_postgresql
+def test_a_row_that_is_held_is_waited_for_no_longer_than_our_patience(store, monkeypatch):
+    monkeypatch.setattr("bridge.store.database.LIMITS", "SET lock_timeout = '100ms'")
+    with store.database.write() as connection:
+        connection.exec_driver_sql("SELECT * FROM gate FOR UPDATE")
+        with pytest.raises(LockedError, match="LockNotAvailable"):
+            store.gate.change(lambda state, _: (state, None), NOW)
+    store.gate.change(lambda state, _: (state, None), NOW)
+
+
+@on_postgresql
+def test_whoever_stops_in_the_middle_of_a_transaction_loses_it(store, monkeypatch):
+    monkeypatch.setattr("bridge.store.database.LIMITS", "SET idle_in_transaction_session_timeout = '100ms'")
+
+    def hang():
+        with store.database.write() as connection:
+            holder = connection.exec_driver_sql("SELECT pg_backend_pid() FROM gate FOR UPDATE").scalar()
+            with store.database.read() as other:
+                alive = f"SELECT 1 FROM pg_stat_activity WHERE pid = {holder}"
+                until(lambda: not other.exec_driver_sql(alive).all())
+            connection.exec_driver_sql("UPDATE gate SET width = 7")
+
+    with pytest.raises(TryAgainError, match="idle-in-transaction"):
+        hang()
+    assert store.gate.state() == GateState()
+
+
+@on_postgresql
+def test_every_connection_to_postgresql_has_limits(store):
+    with store.database.read() as connection:
+        for name, limit in {"lock_timeout": "5s", "statement_timeout": "30s"}.items():
+            assert connection.exec_driver_sql(f"SHOW {name}").scalar() == limit
+
+
+def test_an_upgrade_that_others_stand_in_the_way_of_is_tried_again(store, monkeypatch):
+    tries = iter([LockedError("held"), TryAgainError("deadlock"), None])
+    at_once = schema.upgrade_at_once
+
+    def upgrade_at_once(database):
+        if problem := next(tries):
+            raise problem
+        return at_once(database)
+
+    monkeypatch.setattr(schema, "upgrade_at_once", upgrade_at_once)
+    assert store.upgrade() == (schema.ours(), schema.ours())
 
 
 def test_what_is_acknowledged_is_synced_to_disk(tmp_path, sqlite_template):

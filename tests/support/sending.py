@@ -4,12 +4,14 @@ import queue
 import random
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import requests
 
+from tests.support.processes import PATIENCE_SECONDS
 from tests.support.stripe_events import customer_updated, signed
 
 #: Squeezed from hours to what a test can wait for.
@@ -39,6 +41,42 @@ def story(customers: int, steps: int, *, repeated: float = 0.1) -> Story:
     return Story(sequence, {one: {"tier": str(steps - 1), "name": "Acme"} for one in ids})
 
 
+#: Every customer is named twice: by its UUID, and by an alias that has to be looked up.
+FULL = """
+sender: stripe
+secrets: ["${STRIPE_WEBHOOK_SECRET}"]
+rules:
+  - name: by id
+    events: [customer.*]
+    entity: customer
+    id: data.object.metadata.metronome_id
+    fields:
+      tier: data.object.metadata.tier
+      name: data.object.name
+      coupon: {path: data.object.coupon, when_null: remove}
+  - name: by alias
+    events: [customer.*]
+    entity: customer
+    lookup: {ingest_alias: data.object.id}
+    fields:
+      plan: data.object.metadata.tier
+"""
+
+
+def full_story(customers: int, steps: int) -> Story:
+    """For the mapping FULL. Every other step removes the coupon; `steps` is even, so that it is gone at the end."""
+    told = story(customers, steps)
+    for event in told.events:
+        given = event["data"]["object"]
+        step = given["metadata"]["tier"]
+        given |= {"id": alias_of(given["metadata"]["metronome_id"]), "coupon": None if int(step) % 2 else f"c{step}"}
+    return Story(told.events, {one: {**held, "plan": held["tier"]} for one, held in told.expected.items()})
+
+
+def alias_of(customer: str) -> str:
+    return f"cus_{customer}"
+
+
 class Sender:
     """Posts from several connections at a time."""
 
@@ -61,9 +99,10 @@ class Sender:
         return self
 
     def finish(self) -> None:
-        """Returns when every event is acknowledged."""
+        """Returns when every event is acknowledged. Fails the test if that takes too long."""
         for thread in self.threads:
-            thread.join()
+            thread.join(PATIENCE_SECONDS)
+            assert not thread.is_alive(), f"answered so far: {Counter(self.refusals)}"
 
     def stop(self) -> None:
         self.stopping.set()
