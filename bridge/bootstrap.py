@@ -131,6 +131,7 @@ def build_worker(bridge: Bridge) -> Worker:
             Directory(client),
             clock=clock,
             jitter=random.random,
+            sleep=time.sleep,
             park_for=park_for,
         ),
         gatekeeper=gatekeeper,

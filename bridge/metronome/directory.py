@@ -1,6 +1,6 @@
 """Whose entity is this? Finds a customer's UUID by an id of somebody else's."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -52,12 +52,14 @@ class Directory:
     def __init__(self, client: Customers) -> None:
         self.client = client
 
-    def find(self, reference: Reference) -> Found:
+    def find(self, reference: Reference, before_next_page: Callable[[], object] = lambda: None) -> Found:
         """Asks Metronome, and takes no customer that does not carry the value itself."""
         parameter, carries = LOOKUPS[reference.kind]
         query = {parameter: reference.value, "limit": "100"}
         found: list[str] = []
-        for _ in range(MAX_PAGES):
+        for number in range(MAX_PAGES):
+            if number:
+                before_next_page()
             outcome, page = self.client.customers(query)
             if outcome.verdict is not Verdict.ACCEPTED:
                 return Found(outcome)

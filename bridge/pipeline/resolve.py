@@ -7,6 +7,7 @@ from bridge.model import Outcome, Reference, Verdict
 from bridge.pipeline.gatekeeper import Gatekeeper
 from bridge.pipeline.retry import decide, said
 from bridge.store.references import Question, References
+from bridge.times import SECOND
 
 
 class Resolver:
@@ -18,6 +19,7 @@ class Resolver:
         *,
         clock: Callable[[], int],
         jitter: Callable[[], float],
+        sleep: Callable[[float], object],
         park_for: int,
     ) -> None:
         """`park_for`: for how many microseconds a change waits for its reference before it is refused."""
@@ -26,11 +28,12 @@ class Resolver:
         self.directory = directory
         self.clock = clock
         self.jitter = jitter
+        self.sleep = sleep
         self.park_for = park_for
 
     def resolve(self, question: Question, *, counted: bool = False) -> bool:
         """`counted`: this job holds a place at the gate. Whether Metronome answered as it should."""
-        found = self.directory.find(question.reference)
+        found = self.directory.find(question.reference, self.pay)
         gate = self.gatekeeper.report(found.outcome, counted=counted)
         now = self.clock()
         if gate is not None and not gate.is_open(now):
@@ -40,6 +43,11 @@ class Resolver:
         else:
             self.postpone(question, found, now)
         return found.outcome.verdict is Verdict.ACCEPTED
+
+    def pay(self) -> None:
+        """For one more page: whoever claimed the question has paid for the first alone."""
+        if wait := self.gatekeeper.another():
+            self.sleep(wait / SECOND)
 
     def postpone(self, question: Question, found: Found, now: int) -> None:
         """No answer, or none that can be used. Only a clear no can use up the patience for what is parked."""

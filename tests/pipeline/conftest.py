@@ -32,12 +32,16 @@ class Pipeline:
             jitter=lambda: 1.0,
             alarm=self.alarms.append,
         )
-        common = {"clock": self.clock, "jitter": lambda: 1.0, "park_for": 7 * DAY}
+        common = {
+            "clock": self.clock,
+            "jitter": lambda: 1.0,
+            "sleep": self.slept.append,
+            "park_for": 7 * DAY,
+        }
         self.deliverer = Deliverer(
             store.entities,
             self.gatekeeper,
             self.metronome,
-            sleep=self.slept.append,
             call_budget=13 * SECOND,
             resend_unchanged=given.get("resend_unchanged", False),
             log=lambda claim, attempt: self.logged.append((claim, attempt)),

@@ -93,3 +93,14 @@ def test_an_outage_never_refuses_what_is_parked(waiting):
     waiting.clock.advance(8 * DAY)
     waiting.resolve()
     assert waiting.state() == ChangeState.PARKED
+
+
+def test_every_page_of_a_lookup_is_paid_for(make_pipeline):
+    paying = make_pipeline(rate=2)
+    paying.metronome.pages = 3
+    paying.metronome.aliases["cus_1"] = [ENTITY_ID]
+    ask(paying, "evt_1")
+    paying.gatekeeper.admit(paying.store.gate.state(), 1)
+    assert (paying.resolve(), paying.deliver()) == (1, 1)
+    assert paying.metronome.lookups == 3
+    assert paying.slept == [0.45, 0.95]

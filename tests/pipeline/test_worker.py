@@ -28,12 +28,11 @@ def start(store):
         gatekeeper = Gatekeeper(
             store.gate, rate=rate, permit_for=30 * SECOND, clock=clock, jitter=lambda: 0.01, alarm=lambda _: None
         )
-        common = {"clock": clock, "jitter": lambda: 0.01, "park_for": DAY}
+        common = {"clock": clock, "jitter": lambda: 0.01, "sleep": threading.Event().wait, "park_for": DAY}
         deliverer = Deliverer(
             store.entities,
             gatekeeper,
             metronome,
-            sleep=threading.Event().wait,
             call_budget=SECOND,
             resend_unchanged=False,
             log=lambda *_: None,

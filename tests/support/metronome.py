@@ -19,6 +19,8 @@ class FakeMetronome:
         self.calls: list[tuple[str, str, dict[str, str | None]]] = []
         self.aliases: dict[str, list[str]] = {}
         self.lookups = 0
+        #: How many pages an answer to a lookup has.
+        self.pages = 1
         self.lock = threading.Lock()
 
     def set_values(self, entity: str, entity_id: str, values: Mapping[str, str]) -> Outcome:
@@ -45,7 +47,8 @@ class FakeMetronome:
             outcome = self.judge("customers", "", dict(query))
             alias = query.get("ingest_alias", "")
             found = [{"id": one, "ingest_aliases": [alias]} for one in self.aliases.get(alias, [])]
-            return outcome, {"data": found, "next_page": None}
+            page = int(query.get("next_page", "1"))
+            return outcome, {"data": found, "next_page": str(page + 1) if page < self.pages else None}
 
 
 def answers(*outcomes: Outcome) -> Judge:
