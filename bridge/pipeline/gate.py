@@ -24,7 +24,7 @@ WIDE_OPEN = 64
 #: After a limit the gate widens no faster than this: Metronome counts by the second, too.
 WIDEN_EVERY = SECOND
 #: How far ahead of its pace the budget may run: little, so that it holds over any second.
-BURST = 50 * MILLISECOND
+BURST = 20 * MILLISECOND
 #: When to look again for a place that others hold.
 LOOK_AGAIN = 20 * MILLISECOND
 

@@ -7,6 +7,8 @@ from bridge.model import GateState, Outcome, Verdict
 from bridge.pipeline.gate import Admission, admit, after, pay, released, returned, widened
 from bridge.store.gate import Gate
 
+#: How much of the budget is given out: calls bunch up between here and Metronome, where they are counted.
+SPENT = 0.96
 #: Failures in a row, about whatever entities, that make an outage.
 OUTAGE_FROM = 5
 
@@ -26,7 +28,7 @@ class Gatekeeper:
     ) -> None:
         """`rate`: calls a second over all replicas, 0 for any; `alarm` is told whenever the gate closes."""
         self.gate = gate
-        self.rate = rate
+        self.rate = rate * SPENT
         self.permit_for = permit_for
         self.clock = clock
         self.jitter = jitter

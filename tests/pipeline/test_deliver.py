@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from bridge.model import Cause, ChangeState, Outcome, Verdict
+from bridge.pipeline.gatekeeper import SPENT
 from bridge.times import DAY, HOUR, MINUTE, SECOND
 from tests.pipeline.conftest import LEASE
 from tests.support.making import ENTITY_ID, NOW, OTHER_ID, asking, by_payload, translated
@@ -147,13 +148,13 @@ def test_one_failing_entity_is_no_outage(pipeline):
 
 
 def test_calls_beyond_the_first_of_a_job_are_paid_for_from_the_budget(make_pipeline):
-    pipeline = make_pipeline(rate=2)
+    pipeline = make_pipeline(rate=2 / SPENT)
     pipeline.receive(asking("evt_1", {"tier": "gold", "coupon": None}))
     (claim,) = pipeline.claim()
     assert pipeline.gatekeeper.admit(pipeline.store.gate.state(), 1).granted == 1
     pipeline.deliverer.deliver(claim)
     assert [call for call, _, _ in pipeline.metronome.calls] == ["set", "delete"]
-    assert pipeline.slept == [0.45]
+    assert pipeline.slept == [0.48]
 
 
 def test_a_refused_change_keeps_metronomes_words_and_leaves_the_queue(pipeline):

@@ -1,6 +1,7 @@
 import pytest
 
 from bridge.model import ChangeState, Outcome, Reference, Verdict
+from bridge.pipeline.gatekeeper import SPENT
 from bridge.times import DAY, SECOND
 from tests.support.making import ENTITY_ID, NOW, OTHER_ID, change, event, translated
 from tests.support.metronome import answers
@@ -96,11 +97,11 @@ def test_an_outage_never_refuses_what_is_parked(waiting):
 
 
 def test_every_page_of_a_lookup_is_paid_for(make_pipeline):
-    paying = make_pipeline(rate=2)
+    paying = make_pipeline(rate=2 / SPENT)
     paying.metronome.pages = 3
     paying.metronome.aliases["cus_1"] = [ENTITY_ID]
     ask(paying, "evt_1")
     paying.gatekeeper.admit(paying.store.gate.state(), 1)
     assert (paying.resolve(), paying.deliver()) == (1, 1)
     assert paying.metronome.lookups == 3
-    assert paying.slept == [0.45, 0.95]
+    assert paying.slept == [0.48, 0.98]

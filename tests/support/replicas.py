@@ -77,7 +77,7 @@ class Load:
         while not self.stopping.is_set():
             told = story(customers=6, steps=6)
             self.expected |= told.expected
-            self.senders.append(Sender(self.url, told.events, connections=4).start())
+            self.senders.append(Sender(self.url, told.events, connections=2).start())
             self.senders[-1].finish()
 
     @property
