@@ -126,7 +126,7 @@ def test_a_refused_token_stops_all_replicas_and_blames_nobody(world, waiting, st
 
 
 def test_an_outage_is_probed_by_one_call_at_a_time_and_blames_nobody(world, waiting, start):
-    """Until the gate closes each replica fails four times, and then with what is on its way; after that, once a probe."""
+    """Until the gate closes each replica may fail four times, and with what is on its way; then each probe may fail."""
     world.sandbox("--outage")
     expected = waiting(40)
     running = start()
