@@ -1,15 +1,16 @@
-"""A real nginx for tests: a load balancer on 127.0.0.1, with everything that it writes inside the test's folder."""
+"""A real nginx for tests, set up as the docs say: on 127.0.0.1, with everything that it writes in the test's folder."""
 
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 #: Debian keeps it where only root looks.
 PLACES = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
+DOCS = Path(__file__).parent.parent.parent / "docs" / "operations.md"
 
-#: The upstream and the location are those of docs/operations.md.
-CONFIGURATION = """
+AROUND = """
 {user}
 worker_processes 1;
 daemon off;
@@ -23,25 +24,7 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
-
-    upstream bridge {{
-        {servers}
-        keepalive 32;
-    }}
-
-    server {{
-        listen 127.0.0.1:{port};
-        client_max_body_size 64m;
-
-        location / {{
-            proxy_pass http://bridge;
-            proxy_http_version 1.1;
-            proxy_set_header Connection "";
-            proxy_set_header Host $host;
-            proxy_connect_timeout 1s;
-            proxy_next_upstream error timeout non_idempotent;
-        }}
-    }}
+{documented}
 }}
 """
 
@@ -58,12 +41,21 @@ def command(folder: Path, port: int, upstreams: Sequence[int]) -> list[str]:
     folder.mkdir()
     configuration = folder / "nginx.conf"
     configuration.write_text(
-        CONFIGURATION.format(
+        AROUND.format(
             # As root, nginx would hand its work to a user who may not write into the folder.
             user="user root;" if os.geteuid() == 0 else "",
             folder=folder,
-            port=port,
-            servers="\n        ".join(f"server 127.0.0.1:{one} max_fails=0;" for one in upstreams),
+            documented=documented(port, upstreams),
         )
     )
     return [program, "-e", "stderr", "-p", str(folder), "-c", str(configuration)]
+
+
+def documented(port: int, upstreams: Sequence[int]) -> str:
+    """What the docs show, with our addresses."""
+    (text,) = re.findall(r"```nginx\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    text = text.replace("listen 80;", f"listen 127.0.0.1:{port};")
+    # One line for each replica, in place of those that the docs have.
+    settings = re.search(r"server [\d.]+:\d+(.*);", text)[1]
+    servers = "\n".join(f"    server 127.0.0.1:{one}{settings};" for one in upstreams)
+    return re.sub(r"( *server [\d.]+:\d+.*;\n)+", f"{servers}\n", text)
