@@ -98,6 +98,7 @@ def test_the_bridge_itself_answers_large_bodies_behind_the_load_balancer(world, 
 
 
 def test_a_worker_paused_under_load_does_not_have_the_last_word(world, replicas):
+    """What it was in the middle of writing, PostgreSQL takes back after a while: nobody waits for it for long."""
     replicas.start(webs=2, workers=3)
     paused = replicas.workers[0].popen
     with Load(replicas.url) as load:
