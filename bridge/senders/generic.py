@@ -30,7 +30,11 @@ class EventSchema(Schema):
 
 
 def read(request: Request, now: int, *, options: Mapping[str, Any]) -> list[Event]:
-    body = parse(request.body)
+    return read_body(parse(request.body), request, now, options)
+
+
+def read_body(body: Any, request: Request, now: int, options: Mapping[str, Any]) -> list[Event]:
+    """One event, or those of a batch."""
     elements = walk(body, steps_of(options["batch"])) if "batch" in options else body
     if "batch" in options and not isinstance(elements, list):
         raise NotThisShapeError(f"{options['batch']} is {describe(elements)}: a list was expected")
