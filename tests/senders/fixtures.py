@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import orjson
 from ruamel.yaml import YAML
 
 from bridge.model import Event, Request
@@ -32,9 +33,10 @@ class Fixture:
     now: str
     options: Mapping[str, Any] = field(default_factory=dict)
     public_urls: list[str] = field(default_factory=list)
-    #: Without any of these headers, or of these query parameters, it proves nothing.
+    #: Without any of these headers, query parameters, or fields of the body, it proves nothing.
     proof_headers: list[str] = field(default_factory=list)
     proof_parameters: list[str] = field(default_factory=list)
+    proof_fields: list[str] = field(default_factory=list)
     #: Whether the proof covers the body.
     signs_body: bool = True
     #: The time that is part of the proof, if one is.
@@ -61,7 +63,8 @@ class Fixture:
 
     def signed(self, body: bytes) -> Request:
         """The same request with another body, signed by us: for what happens after verification."""
-        return self.sender.sign(replace(self.request, body=body), self.secrets[0], self.arrival)
+        secret = "" if self.sender.open else self.secrets[0]
+        return self.sender.sign(replace(self.request, body=body), secret, self.arrival)
 
 
 def parse_http(content: bytes, public_urls: list[str]) -> Request:
@@ -137,3 +140,9 @@ def with_parameter(request: Request, name: str, value: str | None) -> Request:
         f"{key}={quote(one, safe='')}" for key, one in {**kept, **({} if value is None else {name: value})}.items()
     )
     return replace(request, target=request.target.partition("?")[0] + (f"?{query}" if query else ""))
+
+
+def with_field(request: Request, name: str, value: str | None) -> Request:
+    """None takes the field out of the JSON body."""
+    body = {key: kept for key, kept in orjson.loads(request.body).items() if key != name}
+    return replace(request, body=orjson.dumps(body if value is None else {**body, name: value}))

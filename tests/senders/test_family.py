@@ -17,6 +17,7 @@ from tests.senders.fixtures import (
     load_all,
     load_everything,
     micros,
+    with_field,
     with_header,
     with_parameter,
 )
@@ -126,12 +127,14 @@ def test_one_byte_more_or_less_is_refused(fixture, change):
 
 @those()
 def test_a_proof_that_is_missing_or_empty_is_refused(fixture):
-    assert fixture.proof_headers or fixture.proof_parameters
+    assert fixture.proof_headers or fixture.proof_parameters or fixture.proof_fields
     for value in (None, ""):
         for name in fixture.proof_headers:
             refused(fixture, request=with_header(fixture.request, name, value))
         for name in fixture.proof_parameters:
             refused(fixture, request=with_parameter(fixture.request, name, value))
+        for name in fixture.proof_fields:
+            refused(fixture, request=with_field(fixture.request, name, value))
 
 
 @those()
@@ -140,6 +143,9 @@ def test_a_garbled_proof_is_refused(fixture):
         refused(fixture, request=with_header(fixture.request, name, fixture.request.header(name)[::-1]))
     for name in fixture.proof_parameters:
         refused(fixture, request=with_parameter(fixture.request, name, fixture.request.query[name][::-1]))
+    for name in fixture.proof_fields:
+        given = orjson.loads(fixture.request.body)[name]
+        refused(fixture, request=with_field(fixture.request, name, given[::-1]))
 
 
 @those(lambda fixture: fixture.signed_at)
@@ -169,6 +175,8 @@ def unproven(fixture: Fixture) -> Request:
         request = with_header(request, name, None)
     for name in fixture.proof_parameters:
         request = with_parameter(request, name, None)
+    for name in fixture.proof_fields:
+        request = with_field(request, name, None)
     return request
 
 
