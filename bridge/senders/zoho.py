@@ -19,7 +19,7 @@ from bridge.senders import generic, signatures
 from bridge.senders.base import Secrets, Sender, name_of
 from bridge.times import MILLISECOND
 
-TOKEN_FIELD = "token"
+PROOF = "token"
 #: https://www.zoho.com/crm/developer/docs/api/v8/notifications/enable.html
 MAX_TOKEN_LENGTH = 50
 
@@ -29,9 +29,9 @@ COMMON = ("module", "operation", "server_time", "channel_id", "resource_uri", "q
 
 def unwrap(request: Request, secrets: Secrets, now: int) -> list[Event]:
     """The token is in the body, which has to be parsed to find it."""
-    token = parse_object(request.body).get(TOKEN_FIELD)
+    token = parse_object(request.body).get(PROOF)
     if not isinstance(token, str) or not token:
-        raise NotVerifiedError(f"the body has no {TOKEN_FIELD}: name one when the channel is enabled (actions/watch)")
+        raise NotVerifiedError(f"the body has no {PROOF}: name one when the channel is enabled (actions/watch)")
     signatures.check_secret(token.encode(), secrets)
     return read(request, now)
 
@@ -94,7 +94,7 @@ def sign(request: Request, secret: str, _now: int) -> Request:
         body = parse(request.body)
     except NotThisShapeError:
         return request
-    return replace(request, body=orjson.dumps({**body, TOKEN_FIELD: secret})) if isinstance(body, dict) else request
+    return replace(request, body=orjson.dumps({**body, PROOF: secret})) if isinstance(body, dict) else request
 
 
 SENDER = Sender(
