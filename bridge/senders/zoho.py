@@ -23,8 +23,8 @@ PROOF = "token"
 #: https://www.zoho.com/crm/developer/docs/api/v8/notifications/enable.html
 MAX_TOKEN_LENGTH = 50
 
-#: What all records of a notification have in common.
-COMMON = ("module", "operation", "server_time", "channel_id", "resource_uri", "query_params")
+#: What all records of a notification have in common. query_params, those of our own URL, may hold secrets.
+COMMON = ("module", "operation", "server_time", "channel_id", "resource_uri")
 
 
 def unwrap(request: Request, secrets: Secrets, now: int) -> list[Event]:

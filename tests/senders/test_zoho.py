@@ -26,10 +26,12 @@ def read(**changes: Any) -> Any:
 
 
 @pytest.mark.parametrize("fixture", load_all("zoho"), ids=repr)
-def test_the_token_goes_nowhere(fixture):
+def test_neither_the_token_nor_the_query_of_the_url_is_kept(fixture):
     stored = orjson.dumps([event.payload for event in fixture.unwrap()]).decode()
     assert '"token"' not in stored
     assert fixture.secrets[0] not in stored
+    assert "a-code-of-ours" in fixture.request.body.decode()
+    assert "a-code-of-ours" not in stored
 
 
 @pytest.mark.parametrize("token", [None, 5, True, [], {}, ["a-token-of-ours-4711"], "", "A-TOKEN-OF-OURS-4711"])
