@@ -1,7 +1,7 @@
 """Captured requests and what they mean: tests/fixtures/senders/<sender>/<what_happened>.http and expect.yaml."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -33,10 +33,11 @@ class Fixture:
     now: str
     options: Mapping[str, Any] = field(default_factory=dict)
     public_urls: list[str] = field(default_factory=list)
-    #: Without any of these headers, query parameters, or fields of the body, it proves nothing.
+    #: Without any of these headers, or of these query parameters, it proves nothing.
     proof_headers: list[str] = field(default_factory=list)
     proof_parameters: list[str] = field(default_factory=list)
-    proof_fields: list[str] = field(default_factory=list)
+    #: Paths in the body that prove it; without all of them it proves nothing.
+    proof_paths: list[str] = field(default_factory=list)
     #: Whether the proof covers the body.
     signs_body: bool = True
     #: The time that is part of the proof, if one is.
@@ -127,6 +128,17 @@ def at_path(value: Any, path: str) -> Any:
     return value
 
 
+def with_members(request: Request, paths: list[str], change: Callable[[Any], Any]) -> Request:
+    """With what stands at these paths of the body changed. None takes the member away."""
+    document = orjson.loads(request.body)
+    for path in paths:
+        place, _, name = path.rpartition(".")
+        holder = at_path(document, place) if place else document
+        value = change(holder.pop(name))
+        holder.update({} if value is None else {name: value})
+    return replace(request, body=orjson.dumps(document))
+
+
 def with_header(request: Request, name: str, value: str | None) -> Request:
     """None takes the header away."""
     headers = {key: kept for key, kept in request.headers.items() if key != name.lower()}
@@ -140,9 +152,3 @@ def with_parameter(request: Request, name: str, value: str | None) -> Request:
         f"{key}={quote(one, safe='')}" for key, one in {**kept, **({} if value is None else {name: value})}.items()
     )
     return replace(request, target=request.target.partition("?")[0] + (f"?{query}" if query else ""))
-
-
-def with_field(request: Request, name: str, value: str | None) -> Request:
-    """None takes the field out of the JSON body."""
-    body = {key: kept for key, kept in orjson.loads(request.body).items() if key != name}
-    return replace(request, body=orjson.dumps(body if value is None else {**body, name: value}))
