@@ -44,7 +44,8 @@ def sign(source: Source, request: Request) -> Request:
     """With the first secret, now. Raises OperatorError if there is none."""
     if source.unset:
         raise OperatorError(f"{source.path}: {', '.join(source.unset)} is not set: signing needs it")
-    return source.sender.sign(request, source.secrets[0], now())
+    secret = "" if source.sender.open else source.secrets[0]
+    return source.sender.sign(request, secret, now())
 
 
 def post(request: Request, base_url: str) -> Reply:

@@ -1,6 +1,6 @@
 """What the generic senders share: reading JSON whose id, type and time are named in the mapping file."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from marshmallow import Schema, fields, validate
@@ -30,21 +30,29 @@ class EventSchema(Schema):
 
 
 def read(request: Request, now: int, *, options: Mapping[str, Any]) -> list[Event]:
-    body = parse(request.body)
+    return read_body(parse(request.body), request, now, options)
+
+
+def read_body(body: Any, request: Request, now: int, options: Mapping[str, Any]) -> list[Event]:
+    """One event, or those of a batch."""
     elements = walk(body, steps_of(options["batch"])) if "batch" in options else body
     if "batch" in options and not isinstance(elements, list):
         raise NotThisShapeError(f"{options['batch']} is {describe(elements)}: a list was expected")
     if isinstance(elements, list):
-        return [read_element(element, n, request, now, options) for n, element in enumerate(elements)]
+        return read_batch(elements, request, lambda element, n: read_event(element, request, now, options, b"%d" % n))
     return [read_event(elements, request, now, options)]
 
 
-def read_element(element: Any, n: int, request: Request, now: int, options: Mapping[str, Any]) -> Event:
-    """One of a batch. A bad one is kept as such: an error would bring the whole batch again."""
-    try:
-        return read_event(element, request, now, options, b"%d" % n)
-    except NotThisShapeError as error:
-        return Event.unreadable(digest_of(b"%d" % n + request.body), element, str(error))
+def read_batch(elements: list[Any], request: Request, read_one: Callable[[Any, int], Event]) -> list[Event]:
+    """Each of a batch. A bad one is kept as such: an error would bring the whole batch again."""
+
+    def read_element(element: Any, n: int) -> Event:
+        try:
+            return read_one(element, n)
+        except NotThisShapeError as error:
+            return Event.unreadable(digest_of(b"%d" % n + request.body), element, str(error))
+
+    return [read_element(element, n) for n, element in enumerate(elements)]
 
 
 def read_event(payload: Any, request: Request, now: int, options: Mapping[str, Any], position: bytes = b"") -> Event:

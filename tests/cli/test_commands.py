@@ -13,6 +13,13 @@ from tests.support.making import ENTITY_ID
 from tests.support.processes import ours
 from tests.support.stripe_events import customer_updated, signed
 
+OPEN = """\
+sender: none
+options: {i_understand_anyone_can_post: true}
+rules:
+  - {name: account, entity: customer, id: id, fields: {tier: tier}}
+"""
+
 
 @pytest.mark.parametrize("name", sorted(commands.commands))
 def test_every_command_explains_itself(run, name):
@@ -115,6 +122,12 @@ def test_send_needs_the_secret(run, put):
     result = run("send", "stripe", put("event.json", "{}"), STRIPE_WEBHOOK_SECRET="")
     assert isinstance(result.exception, OperatorError)
     assert "STRIPE_WEBHOOK_SECRET is not set" in str(result.exception)
+
+
+def test_send_needs_no_secret_where_anybody_may_post(run, put):
+    (run.folder / "erp.yaml").write_text(OPEN)
+    result = run("send", "erp", put("event.json", "{}"), "--to", "http://127.0.0.1:9")
+    assert "does not answer" in str(result.exception)
 
 
 def test_send_says_when_nobody_answers(run, put):

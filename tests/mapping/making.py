@@ -29,6 +29,13 @@ SECRETS = {
     "STRIPE_WEBHOOK_SECRET": "whsec_stripe",
     "HUBSPOT_CLIENT_SECRET": "client-secret",
     "SALESFORCE_WEBHOOK_SECRET": "endpoint-secret",
+    "PIPEDRIVE_WEBHOOK_LOGIN": "bridge:pipedrive",
+    "CHARGEBEE_WEBHOOK_LOGIN": "bridge:chargebee",
+    "ZUORA_WEBHOOK_LOGIN": "bridge:zuora",
+    "SEGMENT_SHARED_SECRET": "segment-secret",
+    "RUDDERSTACK_WEBHOOK_TOKEN": "rudderstack-token",
+    "ZOHO_NOTIFICATION_TOKEN": "zoho-token",
+    "ZOHO_WORKFLOW_TOKEN": "zoho-workflow-token",
 }
 
 #: The same examples every time and everywhere, however slow the machine is.

@@ -1,7 +1,9 @@
 """What an error message must not hold: secrets, proofs, and words of the payload."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 from lxml import etree
@@ -20,11 +22,14 @@ def disclosed(message: str, fixture: Fixture) -> list[str]:
 
 
 def words(body: bytes) -> Iterator[str]:
-    """Every text and number in a body, but not the names of fields."""
-    try:
+    """Every text and number in a body of JSON, XML or a form, but not the names of fields."""
+    with suppress(orjson.JSONDecodeError):
         yield from leaves(orjson.loads(body))
-    except orjson.JSONDecodeError:
+        return
+    with suppress(etree.XMLSyntaxError):
         yield from (str(text).strip() for text in etree.fromstring(body).itertext())
+        return
+    yield from (value for _, value in parse_qsl(body.decode(), strict_parsing=True, keep_blank_values=True))
 
 
 def leaves(value: Any) -> Iterator[str]:

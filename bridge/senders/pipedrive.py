@@ -1,0 +1,136 @@
+"""Pipedrive: one JSON event a request, in the shape of version 2 or 1, with an HTTP Basic login.
+
+https://pipedrive.readme.io/docs/guide-for-webhooks-v2
+https://pipedrive.readme.io/docs/guide-for-webhooks
+
+Both are made to look like version 2, and custom fields like plain values: the path `data.custom_fields."<key>"` finds
+what the field holds, whatever its type and the version.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from bridge import times
+from bridge.errors import NotThisShapeError
+from bridge.model import Event, Request
+from bridge.payload import describe, parse_object
+from bridge.senders import basic, generic
+from bridge.senders.base import Secrets, Sender, name_of
+
+#: Where an event in the shape of version 2 says what it is.
+PLACES = {"event_id": "meta.id", "event_type": "event", "event_time": "meta.timestamp"}
+
+#: https://pipedrive.readme.io/docs/webhooks-v2-migration-guide
+ACTIONS = {"added": "create", "updated": "change", "merged": "change", "deleted": "delete"}
+
+#: https://pipedrive.readme.io/docs/core-api-concepts-custom-fields
+_CUSTOM_FIELD = re.compile(r"[0-9a-f]{40}(_\w+)?", re.ASCII)
+
+
+def unwrap(request: Request, secrets: Secrets, now: int) -> list[Event]:
+    basic.verify(request, secrets)
+    return read(request, now)
+
+
+def read(request: Request, now: int) -> list[Event]:
+    body = parse_object(request.body)
+    meta = body.get("meta")
+    if not isinstance(meta, dict):
+        raise NotThisShapeError(f"meta is {describe(meta)}: an object was expected")
+    payload = version_2(body, meta) if "entity" in meta else version_1(body, meta)
+    return [generic.read_event(payload, request, now, PLACES)]
+
+
+def version_2(body: Mapping[str, Any], meta: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **body,
+        "event": f"{name_of(meta.get('action'), 'meta.action')}.{name_of(meta['entity'], 'meta.entity')}",
+        "data": with_plain_fields(body.get("data")),
+        "previous": with_plain_fields(body.get("previous")),
+    }
+
+
+def version_1(body: Mapping[str, Any], meta: Mapping[str, Any]) -> dict[str, Any]:
+    """The object's id is meta.id there, the event has none, and the times are numbers."""
+    given = name_of(meta.get("action"), "meta.action")
+    entity, entity_id = name_of(meta.get("object"), "meta.object"), name_of(meta.get("id"), "meta.id")
+    micros = read_micros(meta.get("timestamp_micro"))
+    webhook = name_of(meta.get("webhook_id"), "meta.webhook_id")
+    action = ACTIONS.get(given, given)
+    return {
+        "meta": {
+            **meta,
+            "action": action,
+            "entity": entity,
+            "entity_id": entity_id,
+            "id": f"{webhook}:{given}.{entity}:{entity_id}:{micros}",
+            "timestamp": times.to_iso(micros),
+        },
+        "event": f"{action}.{entity}",
+        "data": with_plain_fields(nested(body.get("current"))),
+        "previous": with_plain_fields(nested(body.get("previous"))),
+    }
+
+
+def read_micros(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise NotThisShapeError(f"meta.timestamp_micro is {describe(value)}: microseconds since 1970 were expected")
+    try:
+        return times.from_epoch(value, 1)
+    except ValueError as error:
+        raise NotThisShapeError(f"meta.timestamp_micro is {error}") from None
+
+
+def nested(record: Any) -> Any:
+    """A record of version 1, with its custom fields under `custom_fields` and its owner as `owner_id`.
+
+    Users come as a list of one.
+    """
+    if isinstance(record, list) and record:
+        record = record[0]
+    if not isinstance(record, dict):
+        return record
+    custom = {key: value for key, value in record.items() if _CUSTOM_FIELD.fullmatch(key)}
+    owner = {"owner_id": record["user_id"]} if "user_id" in record else {}
+    standard = {key: value for key, value in record.items() if key not in custom}
+    return {**owner, **standard, "custom_fields": custom}
+
+
+def with_plain_fields(record: Any) -> Any:
+    fields = record.get("custom_fields") if isinstance(record, dict) else None
+    if not isinstance(fields, dict):
+        return record
+    plain: dict[str, Any] = {}
+    for key, value in fields.items():
+        plain.update(plain_field(key, value) if isinstance(value, dict) else {key: value})
+    return {**record, "custom_fields": plain}
+
+
+def plain_field(key: str, field: Mapping[str, Any]) -> dict[str, Any]:
+    """A field of version 2 as version 1 writes it: amounts, times and addresses have their other parts beside them.
+
+    Options are known by their ids: one as text, several joined by commas.
+    """
+    if "value" in field:
+        parts = {f"{key}_{part}": inner for part, inner in field.items() if part not in ("type", "value")}
+        return {key: field["value"], **parts}
+    chosen = field.get("values", [field])
+    ids = [one.get("id") if isinstance(one, dict) else None for one in chosen] if isinstance(chosen, list) else [None]
+    if any(isinstance(one, bool) or not isinstance(one, int | str) for one in ids):
+        return {key: field}
+    return {key: ",".join(map(str, ids))}
+
+
+SENDER = Sender(
+    name="pipedrive",
+    summary="Pipedrive webhooks, version 2 and 1, with an HTTP Basic login",
+    url="https://pipedrive.readme.io/docs/guide-for-webhooks-v2",
+    credential="user:password, as entered in the webhook's HTTP auth",
+    unwrap=unwrap,
+    read=read,
+    sign=basic.sign,
+    check_secret=basic.check_secret,
+    challenge=basic.CHALLENGE,
+    weak="signs nothing, so whoever has the password can post anything: make it long and random, and serve HTTPS only",
+)
