@@ -14,22 +14,28 @@ from bridge.senders import generic, signatures
 from bridge.senders.base import Secrets, Sender
 
 SCHEME = "basic"
+CHALLENGE = 'Basic realm="metronome-bridge", charset="UTF-8"'
 
 
 def unwrap(request: Request, secrets: Secrets, now: int, *, options: Mapping[str, Any]) -> list[Event]:
+    verify(request, secrets)
+    return generic.read(request, now, options=options)
+
+
+def verify(request: Request, secrets: Secrets) -> None:
+    """Raises NotVerifiedError unless one of the secrets, `user:password`, logs in."""
     scheme, _, encoded = signatures.required(request, "Authorization").partition(" ")
     given = signatures.from_base64(encoded.strip())
     if scheme.lower() != SCHEME or given is None:
         raise NotVerifiedError("the header Authorization is not HTTP Basic")
     signatures.check_secret(given, secrets)
-    return generic.read(request, now, options=options)
 
 
-def check_secret(secret: str, *, options: Mapping[str, Any]) -> str | None:
+def check_secret(secret: str, **_: Any) -> str | None:
     return None if ":" in secret else "is not user:password"
 
 
-def sign(request: Request, secret: str, _now: int, *, options: Mapping[str, Any]) -> Request:
+def sign(request: Request, secret: str, _now: int, **_: Any) -> Request:
     value = base64.b64encode(secret.encode()).decode()
     return replace(request, headers={**request.headers, "authorization": f"Basic {value}"})
 
@@ -44,6 +50,6 @@ SENDER = Sender(
     sign=sign,
     check_secret=check_secret,
     options=generic.EventSchema,
-    challenge='Basic realm="metronome-bridge", charset="UTF-8"',
+    challenge=CHALLENGE,
     undated="name its place with options.event_time",
 )

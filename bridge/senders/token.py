@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from marshmallow import ValidationError, fields, validates_schema
+from marshmallow import Schema, ValidationError, fields, validates_schema
 
 from bridge.errors import NotVerifiedError
 from bridge.model import Event, Request
@@ -16,7 +16,9 @@ from bridge.senders.base import Secrets, Sender
 BEARER = {"header": "Authorization", "prefix": "Bearer "}
 
 
-class OptionsSchema(generic.EventSchema):
+class PlaceSchema(Schema):
+    """Where a request carries the token."""
+
     header = fields.String(metadata={"help": "The header that carries the token. Default: Authorization."})
     prefix = fields.String(
         metadata={"help": "What stands before the token. Default: `Bearer ` in Authorization, else nothing."}
@@ -29,9 +31,18 @@ class OptionsSchema(generic.EventSchema):
             raise ValidationError("either parameter or header: not both", "parameter")
 
 
+class OptionsSchema(PlaceSchema, generic.EventSchema):
+    pass
+
+
 def unwrap(request: Request, secrets: Secrets, now: int, *, options: Mapping[str, Any]) -> list[Event]:
-    signatures.check_secret(presented(request, options), secrets)
+    verify(request, secrets, options)
     return generic.read(request, now, options=options)
+
+
+def verify(request: Request, secrets: Secrets, options: Mapping[str, Any]) -> None:
+    """Raises NotVerifiedError unless one of the secrets is where the options say."""
+    signatures.check_secret(presented(request, options), secrets)
 
 
 def presented(request: Request, options: Mapping[str, Any]) -> bytes:

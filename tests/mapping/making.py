@@ -29,6 +29,7 @@ SECRETS = {
     "STRIPE_WEBHOOK_SECRET": "whsec_stripe",
     "HUBSPOT_CLIENT_SECRET": "client-secret",
     "SALESFORCE_WEBHOOK_SECRET": "endpoint-secret",
+    "SALESFORCE_JSON_SECRET": "header-secret",
 }
 
 #: The same examples every time and everywhere, however slow the machine is.
