@@ -30,6 +30,7 @@ SECRETS = {
     "HUBSPOT_CLIENT_SECRET": "client-secret",
     "SALESFORCE_WEBHOOK_SECRET": "endpoint-secret",
     "SALESFORCE_JSON_SECRET": "header-secret",
+    "DATAVERSE_WEBHOOK_KEY": "key",
 }
 
 #: The same examples every time and everywhere, however slow the machine is.
