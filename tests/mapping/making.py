@@ -30,7 +30,8 @@ SECRETS = {
     "HUBSPOT_CLIENT_SECRET": "client-secret",
     "SALESFORCE_WEBHOOK_SECRET": "endpoint-secret",
     "SALESFORCE_JSON_SECRET": "header-secret",
-    "DATAVERSE_WEBHOOK_KEY": "key",
+    "DATAVERSE_WEBHOOK_KEY": "webhook-key-4711",
+    "MICROSOFT_GRAPH_CLIENT_STATE": "client-state-4711",
 }
 
 #: The same examples every time and everywhere, however slow the machine is.

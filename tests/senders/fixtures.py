@@ -1,7 +1,7 @@
 """Captured requests and what they mean: tests/fixtures/senders/<sender>/<what_happened>.http and expect.yaml."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import orjson
 from ruamel.yaml import YAML
 
 from bridge.model import Event, Request
@@ -37,6 +38,8 @@ class Fixture:
     #: Without any of these headers, or of these query parameters, it proves nothing.
     proof_headers: list[str] = field(default_factory=list)
     proof_parameters: list[str] = field(default_factory=list)
+    #: Paths in the body that prove it; without all of them it proves nothing.
+    proof_paths: list[str] = field(default_factory=list)
     #: Whether the proof covers the body.
     signs_body: bool = True
     #: The time that is part of the proof, if one is.
@@ -127,6 +130,17 @@ def at_path(value: Any, path: str) -> Any:
     for step in path.split("."):
         value = value[int(step)] if isinstance(value, list) else value[step]
     return value
+
+
+def with_members(request: Request, paths: list[str], change: Callable[[Any], Any]) -> Request:
+    """With what stands at these paths of the body changed. None takes the member away."""
+    document = orjson.loads(request.body)
+    for path in paths:
+        place, _, name = path.rpartition(".")
+        holder = at_path(document, place)
+        value = change(holder.pop(name))
+        holder.update({} if value is None else {name: value})
+    return replace(request, body=orjson.dumps(document))
 
 
 def with_header(request: Request, name: str, value: str | None) -> Request:

@@ -18,6 +18,7 @@ from tests.senders.fixtures import (
     load_everything,
     micros,
     with_header,
+    with_members,
     with_parameter,
 )
 from tests.senders.words import disclosed
@@ -126,8 +127,10 @@ def test_one_byte_more_or_less_is_refused(fixture, change):
 
 @those()
 def test_a_proof_that_is_missing_or_empty_is_refused(fixture):
-    assert fixture.proof_headers or fixture.proof_parameters
+    assert fixture.proof_headers or fixture.proof_parameters or fixture.proof_paths
     for value in (None, ""):
+        if fixture.proof_paths:
+            refused(fixture, request=with_members(fixture.request, fixture.proof_paths, lambda _, value=value: value))
         for name in fixture.proof_headers:
             refused(fixture, request=with_header(fixture.request, name, value))
         for name in fixture.proof_parameters:
@@ -140,6 +143,8 @@ def test_a_garbled_proof_is_refused(fixture):
         refused(fixture, request=with_header(fixture.request, name, fixture.request.header(name)[::-1]))
     for name in fixture.proof_parameters:
         refused(fixture, request=with_parameter(fixture.request, name, fixture.request.query[name][::-1]))
+    if fixture.proof_paths:
+        refused(fixture, request=with_members(fixture.request, fixture.proof_paths, lambda proof: proof[::-1]))
 
 
 @those(lambda fixture: fixture.signed_at)
@@ -159,7 +164,7 @@ def test_an_expired_or_future_time_is_refused(fixture, seconds):
 def test_what_we_sign_we_accept(fixture):
     for secret in fixture.secrets:
         signed = fixture.sign(unproven(fixture), secret)
-        assert signed.body == fixture.request.body
+        assert signed.body == fixture.request.body or fixture.proof_paths
         assert len(fixture.unwrap(request=signed, secrets=[secret])) == len(fixture.unwrap())
 
 
@@ -169,7 +174,7 @@ def unproven(fixture: Fixture) -> Request:
         request = with_header(request, name, None)
     for name in fixture.proof_parameters:
         request = with_parameter(request, name, None)
-    return request
+    return with_members(request, fixture.proof_paths, lambda _: None) if fixture.proof_paths else request
 
 
 @pytest.mark.parametrize("name", SENDERS)
