@@ -32,6 +32,7 @@ SECRETS = {
     "SALESFORCE_JSON_SECRET": "header-secret",
     "DATAVERSE_WEBHOOK_KEY": "webhook-key-4711",
     "MICROSOFT_GRAPH_CLIENT_STATE": "client-state-4711",
+    "NETSUITE_WEBHOOK_SECRET": "api-secret-4711",
 }
 
 #: The same examples every time and everywhere, however slow the machine is.
