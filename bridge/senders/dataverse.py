@@ -41,14 +41,13 @@ Columns = dict[str, Any]
 
 class OptionsSchema(token.PlaceSchema):
     header = fields.String(metadata={"help": "The header that carries the key: HttpHeader."})
-    prefix = fields.String(metadata={"help": "What stands before the key in that header. Default: nothing."})
     parameter = fields.String(
         metadata={"help": "The query parameter that carries it: HttpQueryString. Default: code, as WebhookKey has it."}
     )
 
 
 def place_of(options: Mapping[str, Any]) -> Mapping[str, Any]:
-    return options if "header" in options or "parameter" in options else PLACE
+    return options or PLACE
 
 
 def unwrap(request: Request, secrets: Secrets, now: int, *, options: Mapping[str, Any]) -> list[Event]:

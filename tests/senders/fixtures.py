@@ -137,7 +137,7 @@ def with_members(request: Request, paths: list[str], change: Callable[[Any], Any
     document = orjson.loads(request.body)
     for path in paths:
         place, _, name = path.rpartition(".")
-        holder = at_path(document, place)
+        holder = at_path(document, place) if place else document
         value = change(holder.pop(name))
         holder.update({} if value is None else {name: value})
     return replace(request, body=orjson.dumps(document))

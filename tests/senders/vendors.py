@@ -62,8 +62,3 @@ def openssl_ed25519(message: bytes, seed: bytes) -> bytes:
         file.write_bytes(message)
         command = ["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", key, "-keyform", "DER", "-in", file]
         return subprocess.run(command, capture_output=True, check=True).stdout
-
-
-def openssl_ed25519_public(seed: bytes) -> bytes:
-    command = ["openssl", "pkey", "-inform", "DER", "-pubout", "-outform", "DER"]
-    return subprocess.run(command, input=PKCS8_ED25519 + seed, capture_output=True, check=True).stdout[-32:]
