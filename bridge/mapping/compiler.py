@@ -265,4 +265,5 @@ def covers(pattern: str, events: Sequence[str]) -> bool:
 
 def has(content: Sequence[str], steps: Sequence[str | int]) -> bool:
     """Whether a path leads to, through or into what is there."""
-    return any(all(one == other for one, other in zip(path.split("."), steps, strict=False)) for path in content)
+    path = ".".join(map(str, steps)) + "."
+    return any(path.startswith(f"{known}.") or f"{known}.".startswith(path) for known in content)

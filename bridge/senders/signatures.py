@@ -7,6 +7,9 @@ import hmac
 import re
 from collections.abc import Iterable
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from bridge.errors import NotVerifiedError
 from bridge.model import Request
 from bridge.times import SECOND
@@ -71,15 +74,42 @@ def from_base64(value: str) -> bytes | None:
 
 def check_match(given: Iterable[bytes | None], expected: Iterable[bytes]) -> None:
     """Raises NotVerifiedError unless one of the given signatures is one of the expected ones."""
+    check_any(matches(given, expected))
+
+
+def matches(given: Iterable[bytes | None], expected: Iterable[bytes]) -> list[bool]:
+    """Each of the given signatures compared with each of the expected ones."""
     candidates = [signature for signature in given if signature]
-    matches = [hmac.compare_digest(one, other) for other in expected for one in candidates]
-    if not any(matches):
+    return [hmac.compare_digest(one, other) for other in expected for one in candidates]
+
+
+def ed25519_matches(given: Iterable[bytes | None], keys: Iterable[Ed25519PublicKey], message: bytes) -> list[bool]:
+    """Each of the given signatures tried with each of the public keys (RFC 8032)."""
+    candidates = [signature for signature in given if signature]
+    return [is_signed(message, signature, key) for key in keys for signature in candidates]
+
+
+def is_signed(message: bytes, signature: bytes, key: Ed25519PublicKey) -> bool:
+    try:
+        key.verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def check_any(found: list[bool]) -> None:
+    """Raises NotVerifiedError unless something matches."""
+    if not any(found):
         raise NotVerifiedError("no signature matches: check the secret, and that nothing on the way changes the body")
 
 
 def check_secret(given: bytes, secrets: Iterable[str]) -> None:
     """Raises NotVerifiedError unless `given` is one of the secrets."""
-    presented = sha256(given)
-    matches = [hmac.compare_digest(presented, sha256(secret.encode())) for secret in secrets if secret]
-    if not any(matches):
+    if not is_secret(given, secrets):
         raise NotVerifiedError("the secret that came with the request is not the configured one")
+
+
+def is_secret(given: bytes, secrets: Iterable[str]) -> bool:
+    presented = sha256(given)
+    found = [hmac.compare_digest(presented, sha256(secret.encode())) for secret in secrets if secret]
+    return any(found)

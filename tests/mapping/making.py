@@ -36,6 +36,10 @@ SECRETS = {
     "RUDDERSTACK_WEBHOOK_TOKEN": "rudderstack-token",
     "ZOHO_NOTIFICATION_TOKEN": "zoho-token",
     "ZOHO_WORKFLOW_TOKEN": "zoho-workflow-token",
+    "SALESFORCE_JSON_SECRET": "header-secret",
+    "DATAVERSE_WEBHOOK_KEY": "webhook-key-4711",
+    "MICROSOFT_GRAPH_CLIENT_STATE": "client-state-4711",
+    "NETSUITE_WEBHOOK_SECRET": "api-secret-4711",
 }
 
 #: The same examples every time and everywhere, however slow the machine is.

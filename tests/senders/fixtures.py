@@ -29,6 +29,8 @@ class Fixture:
     secrets: list[str]
     #: A well-formed secret that has nothing to do with this request.
     other_secret: str
+    #: Public key among the secrets -> the private one that signs.
+    private_keys: Mapping[str, str] = field(default_factory=dict)
     #: When it arrives. ISO 8601, as are all times in expect.yaml.
     now: str
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -64,8 +66,10 @@ class Fixture:
 
     def signed(self, body: bytes) -> Request:
         """The same request with another body, signed by us: for what happens after verification."""
-        secret = "" if self.sender.open else self.secrets[0]
-        return self.sender.sign(replace(self.request, body=body), secret, self.arrival)
+        return self.sign(replace(self.request, body=body), "" if self.sender.open else self.secrets[0])
+
+    def sign(self, request: Request, secret: str) -> Request:
+        return self.sender.sign(request, self.private_keys.get(secret, secret), self.arrival)
 
 
 def parse_http(content: bytes, public_urls: list[str]) -> Request:

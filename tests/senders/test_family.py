@@ -169,7 +169,7 @@ def test_an_expired_or_future_time_is_refused(fixture, seconds):
 @proven()
 def test_what_we_sign_we_accept(fixture):
     for secret in fixture.secrets:
-        signed = fixture.sender.sign(unproven(fixture), secret, fixture.arrival)
+        signed = fixture.sign(unproven(fixture), secret)
         assert signed.body == fixture.request.body or fixture.proof_paths
         assert len(fixture.unwrap(request=signed, secrets=[secret])) == len(fixture.unwrap())
 

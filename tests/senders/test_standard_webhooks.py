@@ -15,11 +15,15 @@ from bridge.model import Event, Request
 from bridge.senders import SENDERS
 from bridge.times import SECOND
 from tests.senders.fixtures import one, with_header
-from tests.senders.vendors import openssl_mac, standard_signature
+from tests.senders.vendors import openssl_ed25519, openssl_mac, standard_signature
 
 STANDARD = SENDERS["standard-webhooks"]
 CAPTURED = one("standard-webhooks", "customer_updated")
 SVIX = one("standard-webhooks", "sent_by_svix")
+ASYMMETRIC = one("standard-webhooks", "customer_updated_signed_v1a")
+PUBLISHED = one("standard-webhooks", "published_v1a_example")
+PUBLIC_KEY = ASYMMETRIC.secrets[0]
+PRIVATE_KEY = ASYMMETRIC.private_keys[PUBLIC_KEY]
 SECRET = CAPTURED.secrets[0]
 GOOD = CAPTURED.request.header("webhook-signature")
 SECONDS = 1795341600
@@ -186,3 +190,67 @@ def test_what_we_sign_again_is_the_same_event():
     first, second = (STANDARD.sign(Request("POST", "/", {}, b"{}"), SECRET, NOW + n * SECOND) for n in (0, 60))
     assert first.header("webhook-id") == second.header("webhook-id")
     assert first.header("webhook-timestamp") != second.header("webhook-timestamp")
+
+
+def test_what_everybody_may_know_is_no_shared_secret():
+    """Who has the public key could sign v1 with it, if it were taken for a secret."""
+    body = CAPTURED.request.body
+    message = b"msg_1." + str(SECONDS).encode() + b"." + body
+    for key in (PUBLIC_KEY.encode(), base64.b64decode(PUBLIC_KEY.removeprefix("whpk_"))):
+        value = base64.b64encode(openssl_mac(message, key)).decode()
+        headers = {"webhook-id": "msg_1", "webhook-timestamp": str(SECONDS), "webhook-signature": f"v1,{value}"}
+        with pytest.raises(NotVerifiedError):
+            unwrap(Request("POST", "/", headers, body), PUBLIC_KEY)
+
+
+def test_a_private_key_verifies_nothing_and_is_objected_to():
+    problem = STANDARD.check_secret(PRIVATE_KEY)
+    assert "whpk_" in problem
+    assert PRIVATE_KEY not in problem
+    with pytest.raises(NotVerifiedError):
+        unwrap(ASYMMETRIC.request, PRIVATE_KEY)
+
+
+@pytest.mark.parametrize(
+    "secret", ["whpk_", "whpk_é", "whpk_AAAA", f"whpk_{'A' * 88}", PUBLIC_KEY[:-4], f"{PUBLIC_KEY}AAAA"]
+)
+def test_a_public_key_of_another_length_is_objected_to(secret):
+    assert "whpk_ and the base64 of 32 bytes" in STANDARD.check_secret(secret)
+    with pytest.raises(NotVerifiedError):
+        unwrap(ASYMMETRIC.request, secret)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda good: good.replace("v1a,", "v1,"),
+        lambda good: good.replace("v1a,", "V1A,"),
+        lambda good: good.removeprefix("v1a,"),
+        lambda good: good[:-4],
+        lambda good: f"{good}AAAA",
+        lambda good: f"v1a,{'A' * 86}==",
+        lambda _: "v1a,",
+    ],
+)
+def test_what_only_looks_like_an_asymmetric_signature_is_refused(change):
+    entry = change(ASYMMETRIC.request.header("webhook-signature"))
+    with pytest.raises(NotVerifiedError):
+        unwrap(with_header(ASYMMETRIC.request, "webhook-signature", entry), PUBLIC_KEY)
+
+
+@pytest.mark.parametrize("length", [32, 64])
+def test_we_sign_with_a_private_key_as_openssl_does(length):
+    """With its public half behind it, as Svix writes it, or without."""
+    secret = PUBLISHED.private_keys[PUBLISHED.secrets[0]]
+    key = base64.b64decode(secret.removeprefix("whsk_"))
+    body = PUBLISHED.request.body
+    signed = STANDARD.sign(Request("POST", "/", {}, body), f"whsk_{base64.b64encode(key[:length]).decode()}", NOW)
+    message = f"{signed.header('webhook-id')}.{SECONDS}.".encode() + body
+    assert signed.header("webhook-signature") == f"v1a,{base64.b64encode(openssl_ed25519(message, key[:32])).decode()}"
+
+
+@pytest.mark.parametrize("secret", [PUBLIC_KEY, "whsk_", "whsk_AAAA", f"whsk_{'A' * 40}", PRIVATE_KEY[:-4]])
+def test_what_cannot_sign_says_so_without_repeating_it(secret):
+    with pytest.raises(SignError, match="whsk_") as caught:
+        STANDARD.sign(CAPTURED.request, secret, NOW)
+    assert len(secret) < len("whsk_A") or secret not in str(caught.value)

@@ -5,7 +5,9 @@ Fixtures are signed with these, and what our `sign` makes is checked by them.
 
 import base64
 import subprocess
+import tempfile
 from datetime import UTC, datetime
+from pathlib import Path
 
 from hubspot.utils.signature import Signature
 from requests.auth import _basic_auth_str
@@ -46,3 +48,17 @@ def openssl_base64(message: bytes, secret: str, algorithm: str = "sha256") -> st
 def basic_header(user: str, password: str) -> str:
     """requests writes text as Latin-1; UTF-8, as our challenge asks for, has to be given as bytes."""
     return _basic_auth_str(user.encode(), password.encode())
+
+
+#: What stands before the 32 bytes of an Ed25519 key in PKCS #8: https://www.rfc-editor.org/rfc/rfc8410#section-7
+PKCS8_ED25519 = bytes.fromhex("302e020100300506032b657004220420")
+
+
+def openssl_ed25519(message: bytes, seed: bytes) -> bytes:
+    """openssl signs files only, because it has to read them twice."""
+    with tempfile.TemporaryDirectory() as folder:
+        key, file = Path(folder, "key.der"), Path(folder, "message")
+        key.write_bytes(PKCS8_ED25519 + seed)
+        file.write_bytes(message)
+        command = ["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", key, "-keyform", "DER", "-in", file]
+        return subprocess.run(command, capture_output=True, check=True).stdout
