@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import orjson
 from lxml import etree
@@ -21,6 +22,8 @@ def disclosed(message: str, fixture: Fixture) -> list[str]:
 
 def words(body: bytes) -> Iterator[str]:
     """Every text and number in a body, but not the names of fields."""
+    if body.startswith(b"payload="):
+        body = unquote_to_bytes(body.removeprefix(b"payload=").replace(b"+", b" "))
     try:
         yield from leaves(orjson.loads(body))
     except orjson.JSONDecodeError:
