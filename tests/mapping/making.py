@@ -29,6 +29,14 @@ SECRETS = {
     "STRIPE_WEBHOOK_SECRET": "whsec_stripe",
     "HUBSPOT_CLIENT_SECRET": "client-secret",
     "SALESFORCE_WEBHOOK_SECRET": "endpoint-secret",
+    "GITHUB_WEBHOOK_SECRET": "github-secret",
+    "SHOPIFY_CLIENT_SECRET": "shopify-secret",
+    "INTERCOM_CLIENT_SECRET": "intercom-secret",
+    "ZENDESK_WEBHOOK_SECRET": "zendesk-secret",
+    "ATTIO_WEBHOOK_SECRET": "attio-secret",
+    "CLOSE_SIGNATURE_KEY": "058bfb6a3d8cfdc4da7c3be5901b16ae",
+    "PADDLE_WEBHOOK_SECRET": "pdl_ntfset_paddle",
+    "METRONOME_WEBHOOK_SECRET": "metronome-secret",
 }
 
 #: The same examples every time and everywhere, however slow the machine is.

@@ -69,7 +69,7 @@ HMAC = 'sender: hmac\nsecrets: ["${SECRET}"]\noptions: '
 WRONG = [
     # The file as a whole.
     ("sender: stripe", "»»sendr: stripe", "'sender' is missing", "no key 'sendr': did you mean 'sender'?"),
-    ("sender: stripe", "sender: »strpe", "'strpe' is not known: did you mean 'stripe'? Accepted are basic, "),
+    ("sender: stripe", "sender: »strpe", "'strpe' is not known: did you mean 'stripe'? Accepted are "),
     ("sender: stripe", "sender: »5", "text is expected, not a number: put it in quotes"),
     ("sender: stripe", "sender: »[stripe]", "text is expected, not a list"),
     ("sender: stripe", "sender: »null", "'sender' is empty"),
