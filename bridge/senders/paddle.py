@@ -1,6 +1,6 @@
 """Paddle Billing: one event a request, signed with its time.
 
-https://developer.paddle.com/webhooks/about/signature-verification
+https://developer.paddle.com/webhooks/signature-verification
 """
 
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What is odd about Paddle: https://developer.paddle.com/webhooks/about/signature-verification"""
+"""What is odd about Paddle: https://developer.paddle.com/webhooks/signature-verification"""
 
 import json
 
