@@ -67,7 +67,7 @@ def unwrap(request: Request, secrets: Secrets, now: int, *, options: Mapping[str
     header = signatures.required(request, options["header"])
     given = header.split(options["separator"]) if "separator" in options else [header]
     if "timestamp_header" in options:
-        check_time(signatures.required(request, options["timestamp_header"]), now, options["timestamp_unit"])
+        check_time(request, options["timestamp_header"], options["timestamp_unit"], now)
     signatures.check_match(
         (decoded(value.strip(), options) for value in given),
         (signature(key, message, options) for key in keys(secrets, options) for message in messages(request, options)),
@@ -75,16 +75,17 @@ def unwrap(request: Request, secrets: Secrets, now: int, *, options: Mapping[str
     return generic.read(request, now, options=options)
 
 
-def check_time(value: str, now: int, unit: str) -> None:
+def check_time(request: Request, header: str, unit: str, now: int) -> None:
+    value = signatures.required(request, header)
     try:
         if unit == "iso":
             signed_at = times.from_iso(value)
         elif unit == "http-date":
             signed_at = times.from_datetime(parsedate_to_datetime(value))
         else:
-            signed_at = signatures.whole_number(value, "the timestamp") * TIMESTAMP_UNITS[unit]
+            signed_at = signatures.whole_number(value, header) * TIMESTAMP_UNITS[unit]
     except (ValueError, OverflowError):
-        raise NotVerifiedError(f"the timestamp is not of the form {unit}") from None
+        raise NotVerifiedError(f"{header} is not of the form {unit}") from None
     signatures.check_fresh(signed_at, now)
 
 

@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -47,6 +47,11 @@ def check_fresh(signed_at: int, now: int) -> None:
 
 def mac(key: bytes, message: bytes, algorithm: str = "sha256") -> bytes:
     return hmac.digest(key, message, algorithm)
+
+
+def macs(secrets: Iterable[str], message: bytes, algorithm: str = "sha256") -> Iterator[bytes]:
+    """What each secret, used as it is written, makes of the message."""
+    return (mac(secret.encode(), message, algorithm) for secret in secrets if secret)
 
 
 def sha256(message: bytes) -> bytes:

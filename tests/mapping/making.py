@@ -40,6 +40,14 @@ SECRETS = {
     "DATAVERSE_WEBHOOK_KEY": "webhook-key-4711",
     "MICROSOFT_GRAPH_CLIENT_STATE": "client-state-4711",
     "NETSUITE_WEBHOOK_SECRET": "api-secret-4711",
+    "GITHUB_WEBHOOK_SECRET": "github-secret",
+    "SHOPIFY_CLIENT_SECRET": "shopify-secret",
+    "INTERCOM_CLIENT_SECRET": "intercom-secret",
+    "ZENDESK_WEBHOOK_SECRET": "zendesk-secret",
+    "ATTIO_WEBHOOK_SECRET": "attio-secret",
+    "CLOSE_SIGNATURE_KEY": "058bfb6a3d8cfdc4da7c3be5901b16ae",
+    "PADDLE_WEBHOOK_SECRET": "pdl_ntfset_paddle",
+    "METRONOME_WEBHOOK_SECRET": "metronome-secret",
 }
 
 #: The same examples every time and everywhere, however slow the machine is.

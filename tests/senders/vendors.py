@@ -3,16 +3,31 @@
 Fixtures are signed with these, and what our `sign` makes is checked by them.
 """
 
+import atexit
 import base64
+import shutil
 import subprocess
+import sys
 import tempfile
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
+from gidgethub import ValidationFailure
+from gidgethub.sansio import validate_event
 from hubspot.utils.signature import Signature
 from requests.auth import _basic_auth_str
+from shopify_app.verify.webhook import verify_webhook_req
 from standardwebhooks import Webhook
 from stripe import WebhookSignature
+
+PADDLE = "paddle-python-sdk==1.16.1"
+PADDLE_SIGNS = """
+import sys
+from paddle_billing.Notifications.PaddleSignature import PaddleSignature
+print(PaddleSignature.calculate_hmac(sys.argv[1], sys.stdin.buffer.read()).hexdigest())
+"""
 
 
 def stripe_header(body: bytes, secret: str, seconds: int) -> str:
@@ -62,3 +77,35 @@ def openssl_ed25519(message: bytes, seed: bytes) -> bytes:
         file.write_bytes(message)
         command = ["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", key, "-keyform", "DER", "-in", file]
         return subprocess.run(command, capture_output=True, check=True).stdout
+
+
+def github_accepts(body: bytes, signature: str, secret: str) -> bool:
+    """By gidgethub, which cannot sign. It takes `sha1=` too, as Intercom writes it."""
+    try:
+        validate_event(body, signature=signature, secret=secret)
+    except ValidationFailure:
+        return False
+    return True
+
+
+def shopify_accepts(body: bytes, headers: Mapping[str, str], secret: str, old_secret: str | None = None) -> bool:
+    """By Shopify's own package, which cannot sign."""
+    config = {"client_secret": secret, **({"old_client_secret": old_secret} if old_secret else {})}
+    return verify_webhook_req({"method": "POST", "headers": dict(headers), "body": body.decode()}, config).ok
+
+
+def paddle_header(body: bytes, secret: str, seconds: int) -> str:
+    """The whole Paddle-Signature. For recipes only: it installs Paddle's package."""
+    command = [str(paddle_python()), "-c", PADDLE_SIGNS, secret]
+    done = subprocess.run(command, input=f"{seconds}:".encode() + body, capture_output=True, check=True)
+    return f"ts={seconds};h1={done.stdout.decode().strip()}"
+
+
+@cache
+def paddle_python() -> Path:
+    """An environment of its own: the package also installs `tests`, which would stand before ours."""
+    folder = Path(tempfile.mkdtemp(prefix="paddle-"))
+    atexit.register(shutil.rmtree, folder)
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    subprocess.run([folder / "bin" / "pip", "install", "-q", "--disable-pip-version-check", PADDLE], check=True)
+    return folder / "bin" / "python"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 import orjson
 from lxml import etree
@@ -23,6 +23,8 @@ def disclosed(message: str, fixture: Fixture) -> list[str]:
 
 def words(body: bytes) -> Iterator[str]:
     """Every text and number in a body of JSON, XML or a form, but not the names of fields."""
+    if body.startswith(b"payload="):
+        body = unquote_to_bytes(body.removeprefix(b"payload=").replace(b"+", b" "))
     with suppress(orjson.JSONDecodeError):
         yield from leaves(orjson.loads(body))
         return
