@@ -66,8 +66,9 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ) -> Bridge
     mappings = load_mappings(settings, environ)
     if mappings.errors:
         raise MappingsError("\n".join(map(str, mappings.errors)))
+    closed = {source.path for source in mappings.closed}
     for problem in mappings.problems:
-        if problem.level == "warning":
+        if problem.level == "warning" and problem.path not in closed:
             log.warning("mapping", problem=str(problem))
     if mappings.closed:
         log.warning("sources closed: their secrets are not set", sources=[source.name for source in mappings.closed])
