@@ -17,11 +17,11 @@ def iso_time(value: Any, what: str) -> int:
         raise NotThisShapeError(f"{what} is {error}") from None
 
 
-def epoch_time(value: Any, what: str, unit: int = times.SECOND) -> int:
-    """A whole number of `unit` microseconds since 1970. Raises NotThisShapeError."""
+def epoch_time(value: Any, what: str) -> int:
+    """Whole seconds since 1970. Raises NotThisShapeError."""
     if not isinstance(value, int) or isinstance(value, bool):
-        raise NotThisShapeError(f"{what} is {describe(value)}: a time since 1970 was expected")
+        raise NotThisShapeError(f"{what} is {describe(value)}: seconds since 1970 were expected")
     try:
-        return times.from_epoch(value, unit)
+        return times.from_epoch(value)
     except ValueError as error:
         raise NotThisShapeError(f"{what} is {error}") from None
