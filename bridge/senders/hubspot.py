@@ -15,12 +15,12 @@ from typing import Any
 
 import orjson
 
-from bridge import times
 from bridge.errors import NotThisShapeError, NotVerifiedError, SignError
 from bridge.model import Event, Request
 from bridge.payload import describe, parse
 from bridge.senders import signatures
 from bridge.senders.base import Secrets, Sender, digest_of, name_of, unnamed
+from bridge.senders.reading import epoch_time
 from bridge.times import MILLISECOND
 
 SIGNATURE = "X-HubSpot-Signature"
@@ -124,7 +124,7 @@ def read_api_event(element: Any) -> Event:
     return Event(
         event_id=":".join(part_of(element, key) for key in identity),
         event_type=name_of(element.get("subscriptionType", element.get("eventType")), "subscriptionType"),
-        occurred_at=read_time(element.get("occurredAt"), "occurredAt"),
+        occurred_at=epoch_time(element.get("occurredAt"), "occurredAt", MILLISECOND),
         payload={**element, "properties": {name: element.get("propertyValue")} if isinstance(name, str) else {}},
     )
 
@@ -165,22 +165,13 @@ def newest(details: dict[str, Any]) -> int | None:
     """A workflow's request has no time of its own; the object is as new as its newest property."""
     stamped = [part for detail in details.values() if isinstance(detail, dict) for part in (detail, *versions(detail))]
     given = [part["timestamp"] for part in stamped if isinstance(part, dict) and isinstance(part.get("timestamp"), int)]
-    return max((read_time(timestamp, "timestamp") for timestamp in given), default=None)
+    return max((epoch_time(timestamp, "timestamp", MILLISECOND) for timestamp in given), default=None)
 
 
 def versions(detail: dict[str, Any]) -> list[Any]:
     """The history of a property: all that tells the time in the old form of contacts."""
     given = detail.get("versions")
     return given if isinstance(given, list) else []
-
-
-def read_time(value: Any, what: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise NotThisShapeError(f"{what} is {describe(value)}: milliseconds since 1970 were expected")
-    try:
-        return times.from_epoch(value, MILLISECOND)
-    except ValueError as error:
-        raise NotThisShapeError(f"{what} is {error}") from None
 
 
 def sign(request: Request, secret: str, now: int) -> Request:

@@ -6,14 +6,12 @@ The script signs `<seconds>.<body>` with HMAC-SHA256. The headers are its own an
 """
 
 from dataclasses import replace
-from typing import Any
 
-from bridge import times
-from bridge.errors import NotThisShapeError
 from bridge.model import Event, Request
-from bridge.payload import describe, parse_object
+from bridge.payload import parse_object
 from bridge.senders import signatures
 from bridge.senders.base import Secrets, Sender, name_of
+from bridge.senders.reading import iso_time
 from bridge.times import SECOND
 
 SIGNATURE = "X-NetSuite-Signature"
@@ -40,20 +38,11 @@ def read(request: Request, _now: int) -> list[Event]:
         Event(
             event_id=name_of(event.get("id"), "id"),
             event_type=name_of(event.get("type"), "type"),
-            occurred_at=read_time(event.get("lastModified")),
+            # When the record was saved: the script makes the id of it, too.
+            occurred_at=iso_time(event.get("lastModified"), "lastModified"),
             payload=event,
         )
     ]
-
-
-def read_time(given: Any) -> int:
-    """When the record was saved: the script makes the id of it, too."""
-    if not isinstance(given, str):
-        raise NotThisShapeError(f"lastModified is {describe(given)}: ISO 8601 text was expected")
-    try:
-        return times.from_iso(given)
-    except ValueError as error:
-        raise NotThisShapeError(f"lastModified is {error}") from None
 
 
 def sign(request: Request, secret: str, now: int) -> Request:

@@ -17,6 +17,7 @@ from bridge.model import Event, Request
 from bridge.payload import describe, parse_object
 from bridge.senders import basic, generic
 from bridge.senders.base import Secrets, Sender, name_of
+from bridge.senders.reading import epoch_time
 
 #: Where an event in the shape of version 2 says what it is.
 PLACES = {"event_id": "meta.id", "event_type": "event", "event_time": "meta.timestamp"}
@@ -55,7 +56,7 @@ def version_1(body: Mapping[str, Any], meta: Mapping[str, Any]) -> dict[str, Any
     """The object's id is meta.id there, the event has none, and the times are numbers."""
     given = name_of(meta.get("action"), "meta.action")
     entity, entity_id = name_of(meta.get("object"), "meta.object"), name_of(meta.get("id"), "meta.id")
-    micros = read_micros(meta.get("timestamp_micro"))
+    micros = epoch_time(meta.get("timestamp_micro"), "meta.timestamp_micro", unit=1)
     webhook = name_of(meta.get("webhook_id"), "meta.webhook_id")
     action = ACTIONS.get(given, given)
     return {
@@ -71,15 +72,6 @@ def version_1(body: Mapping[str, Any], meta: Mapping[str, Any]) -> dict[str, Any
         "data": with_plain_fields(nested(body.get("current"))),
         "previous": with_plain_fields(nested(body.get("previous"))),
     }
-
-
-def read_micros(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise NotThisShapeError(f"meta.timestamp_micro is {describe(value)}: microseconds since 1970 were expected")
-    try:
-        return times.from_epoch(value, 1)
-    except ValueError as error:
-        raise NotThisShapeError(f"meta.timestamp_micro is {error}") from None
 
 
 def nested(record: Any) -> Any:

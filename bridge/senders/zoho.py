@@ -11,12 +11,12 @@ from typing import Any
 
 import orjson
 
-from bridge import times
 from bridge.errors import NotThisShapeError, NotVerifiedError
 from bridge.model import Event, Request
 from bridge.payload import describe, parse, parse_object
 from bridge.senders import generic, signatures
 from bridge.senders.base import Secrets, Sender, name_of
+from bridge.senders.reading import epoch_time
 from bridge.times import MILLISECOND
 
 PROOF = "token"
@@ -66,7 +66,7 @@ def names_of(given: Any) -> dict[str, Any]:
 def read_change(body: Mapping[str, Any], record: str, known: Mapping[str, Any]) -> Event:
     """Zoho gives events no id; what happened to which record when is one."""
     event_type = f"{name_of(body.get('module'), 'module')}.{name_of(body.get('operation'), 'operation')}"
-    occurred_at = read_time(body.get("server_time"))
+    occurred_at = epoch_time(body.get("server_time"), "server_time", MILLISECOND)
     channel = name_of(body.get("channel_id"), "channel_id")
     return Event(
         event_id=name_of(f"{channel}:{event_type}:{record}:{occurred_at // MILLISECOND}", "the id made of channel_id"),
@@ -74,15 +74,6 @@ def read_change(body: Mapping[str, Any], record: str, known: Mapping[str, Any]) 
         occurred_at=occurred_at,
         payload={**{key: body[key] for key in COMMON if key in body}, "id": record, **known},
     )
-
-
-def read_time(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise NotThisShapeError(f"server_time is {describe(value)}: milliseconds since 1970 were expected")
-    try:
-        return times.from_epoch(value, MILLISECOND)
-    except ValueError as error:
-        raise NotThisShapeError(f"server_time is {error}") from None
 
 
 def check_secret(secret: str) -> str | None:
