@@ -141,6 +141,7 @@ def build_worker(bridge: Bridge) -> Worker:
         lease_for=lease_for,
         threads=settings.delivery_threads,
         janitor=build_janitor(settings, store, clock),
+        crowded=bridge.receiver.is_crowded,
     )
 
 

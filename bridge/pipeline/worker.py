@@ -30,6 +30,11 @@ LONGEST_PAUSE = SECOND
 #: How long to leave a database alone that does not answer.
 STORE_PAUSE_SECONDS = 1.0
 
+#: While webhooks crowd in, deliveries of the same process stand back: so many at a time, and a pause before each look.
+#: What waits meanwhile is folded, and takes fewer calls.
+STANDING_BACK_THREADS = 2
+STANDING_BACK_SECONDS = 0.2
+
 Job = Claim | Question
 
 
@@ -57,7 +62,9 @@ class Worker:
         lease_for: int,
         threads: int,
         janitor: Janitor | None = None,
+        crowded: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`crowded`: whether others in this process have more urgent things to do."""
         self.store = store
         self.translate = translate
         self.deliverer = deliverer
@@ -68,6 +75,7 @@ class Worker:
         self.lease_for = lease_for
         self.threads = threads
         self.janitor = janitor
+        self.crowded = crowded
         self.jobs: queue.SimpleQueue[tuple[Job, bool] | None] = queue.SimpleQueue()
         self.lock = threading.Lock()
         self.taken = 0
@@ -97,6 +105,8 @@ class Worker:
     def dispatch(self) -> None:
         while not self.stopping.is_set():
             try:
+                if self.crowded():
+                    self.stopping.wait(STANDING_BACK_SECONDS)
                 if pause := self.step():
                     self.store.signal.wait(pause / SECOND)
             except StoreError as error:
@@ -129,8 +139,8 @@ class Worker:
         due = seen.next_due()
         if due is None or due > seen.now:
             return LONGEST_PAUSE if due is None else due - seen.now
-        free = self.threads - self.taken
-        if not free:
+        free = (STANDING_BACK_THREADS if self.crowded() else self.threads) - self.taken
+        if free <= 0:
             return LONGEST_PAUSE
         admission = self.gatekeeper.admit(seen.gate, free)
         jobs = self.claim(seen, admission.granted)
