@@ -3,6 +3,7 @@
 import atexit
 import re
 import uuid
+from contextlib import suppress
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
@@ -12,6 +13,9 @@ from bridge.bootstrap import Bridge
 from bridge.errors import SenderError, StoreError
 from bridge.web import answers, health, webhooks
 
+#: How much of a body that nobody reads is taken before it is answered, and in what pieces.
+LONGEST_REST = 64 << 20
+PIECE = 1 << 16
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -53,6 +57,15 @@ def identify() -> None:
 
 
 def finish(response: Response) -> Response:
+    take_the_rest()
     response.headers["X-Request-Id"] = g.get("request_id", "-")
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
+
+
+def take_the_rest() -> None:
+    """Whoever is still sending when the connection closes may not see the answer: nginx then makes a 502 of it."""
+    stream, left = request.environ["wsgi.input"], LONGEST_REST
+    with suppress(OSError):
+        while left > 0 and (piece := stream.read(PIECE)):
+            left -= len(piece)

@@ -91,7 +91,7 @@ def test_the_bridge_itself_answers_large_bodies_behind_the_load_balancer(world, 
     event = customer_updated(tier="gold")
     event["data"]["object"]["notes"] = "x" * 900_000
     assert post(replicas.url, event).status_code == 200
-    event["data"]["object"]["notes"] = "x" * 2_000_000
+    event["data"]["object"]["notes"] = "x" * 8_000_000
     answer = post(replicas.url, event)
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "request_entity_too_large")
     world.wait_for(ENTITY_ID, {"tier": "gold", "name": "Acme"})

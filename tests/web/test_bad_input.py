@@ -1,5 +1,6 @@
 """Whatever comes in has its answer, the process survives, and nothing wrong goes on."""
 
+import io
 import json
 
 import pytest
@@ -70,6 +71,14 @@ def test_ten_megabytes_are_too_large(client):
     assert (response.status_code, response.get_json()["error"]["code"]) == (413, "request_entity_too_large")
     assert client.bridge.store.events.find() == []
     assert client.post(URL, **signed(GOOD)).status_code == 200
+
+
+@pytest.mark.parametrize(("path", "status"), [(URL, 413), ("/webhooks/unknown", 404), ("/nowhere", 404)])
+def test_a_body_is_taken_to_its_end_before_it_is_refused(client, path, status):
+    """A proxy that is cut off while it sends answers 502 in our place."""
+    body = io.BytesIO(b"x" * (10 << 20))
+    assert client.post(path, input_stream=body, content_length=10 << 20).status_code == status
+    assert body.tell() == 10 << 20
 
 
 PLACE = "rule 'customer': field tier: data.object.metadata.tier"
