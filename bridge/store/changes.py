@@ -14,6 +14,9 @@ from bridge.store.references import References
 from bridge.store.rows import change_of
 from bridge.store.tables import UNDONE, changes
 
+#: An insert that returns something is one statement of many rows. Else it would be a pipeline of many statements, and
+#: whoever is stopped in the middle of one is not idle to PostgreSQL, and keeps its locks.
+INSERT = changes.insert().returning(changes.c.id)
 COUNTED = (ChangeState.PENDING, ChangeState.PARKED, ChangeState.REFUSED)
 
 
@@ -32,7 +35,7 @@ class Changes:
         wanted = {(change.entity, change.reference) for _, change in made}
         known = self.references.resolve(connection, wanted, now)
         rows = [row_of(event, change, known.get((change.entity, change.reference)), now) for event, change in made]
-        connection.execute(changes.insert(), rows)
+        connection.execute(INSERT, rows)
         due = {(row["entity"], row["entity_id"]) for row in rows if row["entity_id"] is not None}
         self.queue.make_due(connection, due, now)
 

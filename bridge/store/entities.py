@@ -74,6 +74,7 @@ MARK = (
 DOUBT_FIELDS = (
     update(fields).where(here(fields), fields.c.key.in_(bindparam("keys", expanding=True))).values(doubted=true())
 )
+INSERT_ATTEMPTS = attempts.insert().returning(attempts.c.id)
 ATTEMPTS = select(attempts).where(here(attempts)).order_by(attempts.c.id.desc()).limit(bindparam("most"))
 
 
@@ -128,7 +129,9 @@ class Entities:
         insert = database.insert(fields)
         columns = ("value", "occurred_at", "event", "change", "set_at", "doubted")
         replaced = {name: insert.excluded[name] for name in columns}
-        self.put_fields = insert.on_conflict_do_update(index_elements=list(fields.primary_key), set_=replaced)
+        upsert = insert.on_conflict_do_update(index_elements=list(fields.primary_key), set_=replaced)
+        # Returning something makes one statement of many rows: see `store.changes`.
+        self.put_fields = upsert.returning(fields.c.key)
         again = database.insert(entities)
         self.put_doubt = again.on_conflict_do_update(
             index_elements=list(entities.primary_key),
@@ -164,7 +167,7 @@ class Entities:
                 return False
             doubted = doubts != claim.doubts
             if settlement.attempts:
-                connection.execute(attempts.insert(), [attempt_row(claim, one) for one in settlement.attempts])
+                connection.execute(INSERT_ATTEMPTS, [attempt_row(claim, one) for one in settlement.attempts])
             if settlement.fields:
                 rows = [
                     field_row(claim, key, held, now) | {"doubted": doubted} for key, held in settlement.fields.items()
@@ -248,7 +251,7 @@ class Queue:
         self.put = insert.on_conflict_do_update(
             index_elements=list(entities.primary_key),
             set_={"due_at": case((entities.c.due_at < wanted, entities.c.due_at), else_=wanted)},
-        )
+        ).returning(entities.c.entity)
 
     def make_due(self, connection: Connection, ids: Iterable[tuple[str, str]], now: int) -> None:
         rows = [queued(entity, entity_id, now) for entity, entity_id in sorted(ids)]

@@ -83,7 +83,7 @@ class References:
         self.ask = insert.on_conflict_do_update(
             index_elements=list(references.primary_key),
             set_={"due_at": case((references.c.due_at < with_news, references.c.due_at), else_=with_news)},
-        )
+        ).returning(references.c.kind)
 
     def resolve(
         self, connection: Connection, wanted: Collection[tuple[str, Reference]], now: int

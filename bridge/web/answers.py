@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import structlog
 from flask import Response, g, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException
 
 from bridge.errors import SenderError, StoreError
 
@@ -14,10 +14,6 @@ log = structlog.get_logger()
 
 #: Senders read it as seconds on a 503; Zendesk does not come back if it is 60 or more. See docs/answers.md.
 RETRY_AFTER_SECONDS = "30"
-
-
-#: How much of a body that is too large is read only to be thrown away.
-MAX_DISCARDED_BYTES = 32 << 20
 
 
 def error(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> Response:
@@ -49,14 +45,6 @@ def unexpected(problem: Exception) -> Response:
 
 def later(code: str, message: str) -> Response:
     return error(HTTPStatus.SERVICE_UNAVAILABLE, code, message, {"Retry-After": RETRY_AFTER_SECONDS})
-
-
-def too_large(problem: RequestEntityTooLarge) -> Response:
-    """Reads what is left of the body: a proxy that is still writing when we hang up makes a 502 of our answer."""
-    left = MAX_DISCARDED_BYTES
-    while left > 0 and (piece := request.environ["wsgi.input"].read(min(left, 1 << 16))):
-        left -= len(piece)
-    return explained(problem)
 
 
 def explained(problem: HTTPException) -> Response:

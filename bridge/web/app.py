@@ -6,7 +6,7 @@ import uuid
 from contextlib import suppress
 
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException
 
 from bridge import bootstrap, logs, settings
 from bridge.bootstrap import Bridge
@@ -30,7 +30,6 @@ def create_app(bridge: Bridge | None = None) -> Flask:
     app.after_request(finish)
     app.register_error_handler(SenderError, answers.refused)
     app.register_error_handler(StoreError, answers.unavailable)
-    app.register_error_handler(RequestEntityTooLarge, answers.too_large)
     app.register_error_handler(HTTPException, answers.explained)
     app.register_error_handler(Exception, answers.unexpected)
     app.register_blueprint(webhooks.blueprint)
