@@ -10,7 +10,7 @@ from bridge.model import Cause, ChangeState, GateState, Outcome, Reference, Verd
 from bridge.pipeline.deliver import Deliverer
 from bridge.pipeline.gatekeeper import Gatekeeper
 from bridge.pipeline.resolve import Resolver
-from bridge.pipeline.worker import Worker
+from bridge.pipeline.worker import STANDING_BACK_THREADS, Worker
 from bridge.times import DAY, SECOND
 from tests.support.making import ENTITY_ID, NOW, asking, by_payload, change, event, translated
 from tests.support.metronome import OK, FakeMetronome
@@ -23,7 +23,7 @@ def start(store):
     """Starts workers on the store, and stops them at the end."""
     running = []
 
-    def begin(metronome, translate=by_payload, threads=4, rate=0):
+    def begin(metronome, translate=by_payload, threads=4, rate=0, crowded=lambda: False):
         clock = SteadyClock()
         gatekeeper = Gatekeeper(
             store.gate, rate=rate, permit_for=30 * SECOND, clock=clock, jitter=lambda: 0.01, alarm=lambda _: None
@@ -49,6 +49,7 @@ def start(store):
             new_lease=lambda: f"lease-{len(running)}",
             lease_for=30 * SECOND,
             threads=threads,
+            crowded=crowded,
         )
         worker.start()
         running.append(worker)
@@ -176,6 +177,38 @@ def test_a_stop_finishes_what_is_in_flight_and_gives_the_rest_back(store, start)
     assert store.changes.of_event(first.id)[0].state == ChangeState.DELIVERED
     for claim in store.entities.claim("next", 10, now(), now() + SECOND):
         assert claim.entity_id != ENTITY_ID
+
+
+def test_while_webhooks_crowd_in_few_are_delivered_at_a_time_and_all_of_them_afterwards(store, start):
+    at_once, most, crowd, enough, lock = [0], [0], threading.Event(), threading.Event(), threading.Lock()
+    crowd.set()
+
+    def judge(*_):
+        with lock:
+            at_once[0] += 1
+            most[0] = max(most[0], at_once[0])
+        # More than stand back for a crowd can only meet here once it is over.
+        enough.wait(0.05 if crowd.is_set() else PATIENCE)
+        with lock:
+            at_once[0] -= 1
+        return OK
+
+    class Unlocked(FakeMetronome):
+        def make(self, call, entity_id, values):
+            outcome = self.judge(call, entity_id, values)
+            self.held.setdefault(entity_id, {}).update(values)
+            return outcome
+
+    metronome = Unlocked(judge)
+    ids = [f"{number:08x}{ENTITY_ID[8:]}" for number in range(24)]
+    store.events.add("stripe", [asking(f"evt_{one}", {"n": "1"}, NOW, one) for one in ids], {}, now())
+    start(metronome, threads=6, crowded=crowd.is_set)
+    assert until(lambda: len(metronome.held) >= 4)
+    assert most[0] <= STANDING_BACK_THREADS
+    crowd.clear()
+    assert until(lambda: most[0] > STANDING_BACK_THREADS)
+    enough.set()
+    assert until(lambda: len(metronome.held) == len(ids))
 
 
 def test_a_job_that_breaks_does_not_stop_the_worker(store, start):
