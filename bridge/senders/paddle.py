@@ -5,7 +5,6 @@ https://developer.paddle.com/webhooks/signature-verification
 
 from dataclasses import replace
 
-from bridge.errors import NotVerifiedError
 from bridge.model import Event, Request
 from bridge.payload import parse_object
 from bridge.senders import signatures
@@ -28,12 +27,7 @@ def unwrap(request: Request, secrets: Secrets, now: int) -> list[Event]:
 
 def parse_signature(header: str) -> tuple[str, list[str]]:
     """`ts=<seconds>;h1=<hex>[;h1=...]`: while a secret is rotated Paddle sends one h1 for each."""
-    pairs = [part.strip().partition("=") for part in header.split(";")]
-    times_given = [value for key, _, value in pairs if key == "ts"]
-    given = [value for key, _, value in pairs if key == SCHEME]
-    if len(times_given) != 1 or not given:
-        raise NotVerifiedError(f"{SIGNATURE} must hold one ts and at least one {SCHEME}")
-    return times_given[0], given
+    return signatures.time_and_signatures(header, SIGNATURE, separator=";", time="ts", scheme=SCHEME)
 
 
 def message_of(timestamp: str, body: bytes) -> bytes:

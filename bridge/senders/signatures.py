@@ -35,6 +35,16 @@ def whole_number(value: str, what: str) -> int:
     return int(value)
 
 
+def time_and_signatures(header: str, name: str, *, separator: str, time: str, scheme: str) -> tuple[str, list[str]]:
+    """`t=<time>,v1=<signature>[,v1=...]`, whatever the letters are: several while a secret is rotated."""
+    pairs = [part.strip().partition("=") for part in header.split(separator)]
+    times_given = [value for key, _, value in pairs if key == time]
+    given = [value for key, _, value in pairs if key == scheme]
+    if len(times_given) != 1 or not given:
+        raise NotVerifiedError(f"{name} must hold one {time} and at least one {scheme}")
+    return times_given[0], given
+
+
 def check_fresh(signed_at: int, now: int) -> None:
     """Raises NotVerifiedError if `signed_at` is more than five minutes before or after `now` (microseconds)."""
     if abs(now - signed_at) > TOLERANCE:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from bridge import times
-from bridge.errors import NotThisShapeError, NotVerifiedError
+from bridge.errors import NotThisShapeError
 from bridge.model import Event, Request
 from bridge.payload import describe, parse_object
 from bridge.senders import signatures
@@ -30,12 +30,7 @@ def unwrap(request: Request, secrets: Secrets, now: int) -> list[Event]:
 
 def parse_signature(header: str) -> tuple[str, list[str]]:
     """`t=<seconds>,v1=<hex>[,v1=...]`: while a secret is rolled Stripe sends one v1 for each."""
-    pairs = [part.strip().partition("=") for part in header.split(",")]
-    times_given = [value for key, _, value in pairs if key == "t"]
-    given = [value for key, _, value in pairs if key == SCHEME]
-    if len(times_given) != 1 or not given:
-        raise NotVerifiedError(f"{SIGNATURE} must hold one t and at least one {SCHEME}")
-    return times_given[0], given
+    return signatures.time_and_signatures(header, SIGNATURE, separator=",", time="t", scheme=SCHEME)
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> bytes:

@@ -3,10 +3,11 @@
 from typing import Any
 
 import orjson
-from sqlalchemy import Row, case, delete, func, select
+from sqlalchemy import Connection, case, delete, func, select
 
-from bridge.model import Capture, Request
+from bridge.model import Capture
 from bridge.store.database import Database
+from bridge.store.rows import capture_of
 from bridge.store.tables import captures, capturing
 
 
@@ -38,10 +39,9 @@ class Captures:
             connection.execute(captures.insert().values(**row_of(capture)))
         return True
 
-    def count(self, connection: Any, source: str) -> int:
-        return int(
-            connection.execute(select(func.count()).select_from(captures).where(captures.c.source == source)).scalar()
-        )
+    def count(self, connection: Connection, source: str) -> int:
+        counted = select(func.count()).select_from(captures).where(captures.c.source == source)
+        return int(connection.execute(counted).scalar_one())
 
     def find(self, source: str) -> list[Capture]:
         """The newest first."""
@@ -68,15 +68,3 @@ def row_of(capture: Capture) -> dict[str, Any]:
         "body": capture.request.body,
         "is_whole": capture.is_whole,
     }
-
-
-def capture_of(row: Row[Any]) -> Capture:
-    return Capture(
-        id=row.id,
-        source=row.source,
-        received_at=row.received_at,
-        reason=row.reason,
-        findings=tuple(orjson.loads(row.findings)),
-        request=Request(row.method, row.target, orjson.loads(row.headers), bytes(row.body)),
-        is_whole=row.is_whole,
-    )

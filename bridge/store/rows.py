@@ -7,11 +7,13 @@ from sqlalchemy import Row
 
 from bridge.model import (
     Attempt,
+    Capture,
     ChangeState,
     EventState,
     Field,
     Outcome,
     Reference,
+    Request,
     Stamp,
     StoredChange,
     StoredEvent,
@@ -65,4 +67,16 @@ def attempt_of(row: Row[Any]) -> Attempt:
         started_at=row.started_at,
         duration=row.duration,
         changes=tuple(orjson.loads(row.changes)),
+    )
+
+
+def capture_of(row: Row[Any]) -> Capture:
+    return Capture(
+        id=row.id,
+        source=row.source,
+        received_at=row.received_at,
+        reason=row.reason,
+        findings=tuple(orjson.loads(row.findings)),
+        request=Request(row.method, row.target, orjson.loads(row.headers), bytes(row.body)),
+        is_whole=row.is_whole,
     )
