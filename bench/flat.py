@@ -28,6 +28,7 @@ from bridge.model import (
 from bridge.store import Store, open_store
 from bridge.store.entities import Claim, Mark, Settlement
 from bridge.store.events import Translated
+from bridge.store.letters import Selection
 from bridge.times import HOUR
 
 #: How much less the small store holds.
@@ -153,6 +154,7 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "counts of events": alone(lambda store, _: store.events.counts()),
     "counts of changes": alone(lambda store, _: store.changes.counts()),
+    "dead letters": alone(lambda store, _: store.letters.find(Selection())),
     "changes of an event": alone(lambda store, events: store.changes.of_event(events // 2)),
     "attempts of an entity": alone(lambda store, _: store.entities.attempts_of("customer", KNOWN)),
     "fields of an entity": alone(lambda store, _: store.entities.fields_of("customer", KNOWN)),

@@ -4,18 +4,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, literal, select, union, update
+from sqlalchemy import ColumnElement, Select, func, literal, select, union, update
 
 from bridge.model import ChangeState, EventState, StoredChange, StoredEvent
 from bridge.store.database import Database
+from bridge.store.events import ABOVE_ALL
 from bridge.store.rows import change_of, event_of
-from bridge.store.tables import LEFT, UNDONE, changes, events, state_is
+from bridge.store.tables import LEFT, REFUSED, changes, events, state_is
 
 FAILED = (LEFT, state_is(events.c.state, EventState.FAILED))
-REFUSED = (UNDONE, state_is(changes.c.state, ChangeState.REFUSED))
 GIVEN_UP = state_is(changes.c.state, ChangeState.PARKED, ChangeState.REFUSED)
 #: As the two indexes of what is left have them, so that it does not matter how much else there is.
-DEAD = union(select(events.c.id).where(*FAILED), select(changes.c.event).where(*REFUSED)).subquery("dead")
+DEAD = union(select(events.c.id).where(*FAILED), select(changes.c.event).where(REFUSED)).subquery("dead")
 DROPPED = "dropped by an operator"
 
 
@@ -68,18 +68,32 @@ class Letters:
 
     def find(self, selection: Selection, *, before: int | None = None, limit: int = 50) -> list[Letter]:
         """The newest first, from below the event number `before`."""
-        newest = self.chosen(selection, events.c.id).order_by(events.c.id.desc()).limit(limit)
+        newest = self.newest(limit, before) if selection == Selection() else self.chosen(selection, events.c.id)
+        newest = newest.order_by(newest.selected_columns[0].desc()).limit(limit)
         if before is not None:
-            newest = newest.where(events.c.id < before)
+            newest = newest.where(newest.selected_columns[0] < before)
         with self.database.read() as connection:
             numbers = connection.scalars(newest).all()
             rows = connection.execute(select(events).where(events.c.id.in_(numbers)).order_by(events.c.id.desc()))
             found = [event_of(row) for row in rows]
-            refused = select(changes).where(changes.c.event.in_(numbers), *REFUSED).order_by(changes.c.id)
+            refused = select(changes).where(changes.c.event.in_(numbers), REFUSED)
             of_event: dict[int, list[StoredChange]] = {}
-            for change in map(change_of, connection.execute(refused)):
+            for change in sorted(map(change_of, connection.execute(refused)), key=lambda change: change.id):
                 of_event.setdefault(change.event, []).append(change)
         return [Letter(event, tuple(of_event.get(event.id, ()))) for event in found]
+
+    def newest(self, limit: int, before: int | None) -> Select[Any]:
+        """The newest of those that failed, and of those that were refused: each from the end of its index."""
+        parts = (
+            select(number.label("number"))
+            .where(*which, number < (ABOVE_ALL if before is None else before))
+            .order_by(number.desc())
+            .distinct()
+            .limit(limit)
+            .subquery()
+            for number, which in ((events.c.id, FAILED), (changes.c.event, (REFUSED,)))
+        )
+        return select(union(*(select(part.c.number) for part in parts)).subquery("newest").c.number)
 
     def numbers(self, selection: Selection) -> list[int]:
         """Of the events, oldest first."""

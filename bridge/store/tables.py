@@ -91,12 +91,14 @@ changes = Table(
 )
 OPEN = state_is(changes.c.state, ChangeState.PENDING, ChangeState.PARKED)
 PARKED = state_is(changes.c.state, ChangeState.PARKED)
+REFUSED = state_is(changes.c.state, ChangeState.REFUSED)
 UNDONE = state_is(changes.c.state, ChangeState.PENDING, ChangeState.PARKED, ChangeState.REFUSED)
 #: The order in which a delivery takes them on, backwards.
 AGE = (changes.c.occurred_at, changes.c.event, changes.c.id)
 Index("changes_event", changes.c.event)
 index_part("changes_open", OPEN, changes.c.entity, changes.c.entity_id, *AGE)
 index_part("changes_parked", PARKED, changes.c.entity, changes.c.reference_kind, changes.c.reference_value)
+index_part("changes_refused", REFUSED, changes.c.event)
 index_part("changes_undone", UNDONE, changes.c.state, changes.c.id)
 
 #: The work queue: an entity is here while it has open changes.
