@@ -68,10 +68,10 @@ class Letters:
 
     def find(self, selection: Selection, *, before: int | None = None, limit: int = 50) -> list[Letter]:
         """The newest first, from below the event number `before`."""
-        newest = self.newest(limit, before) if selection == Selection() else self.chosen(selection, events.c.id)
-        newest = newest.order_by(newest.selected_columns[0].desc()).limit(limit)
-        if before is not None:
-            newest = newest.where(newest.selected_columns[0] < before)
+        below = ABOVE_ALL if before is None else before
+        some = selection != Selection()
+        fitting = self.chosen(selection, events.c.id).where(events.c.id < below) if some else self.newest(limit, below)
+        newest = fitting.order_by(fitting.selected_columns[0].desc()).limit(limit)
         with self.database.read() as connection:
             numbers = connection.scalars(newest).all()
             rows = connection.execute(select(events).where(events.c.id.in_(numbers)).order_by(events.c.id.desc()))
@@ -82,11 +82,11 @@ class Letters:
                 of_event.setdefault(change.event, []).append(change)
         return [Letter(event, tuple(of_event.get(event.id, ()))) for event in found]
 
-    def newest(self, limit: int, before: int | None) -> Select[Any]:
+    def newest(self, limit: int, below: int) -> Select[Any]:
         """The newest of those that failed, and of those that were refused: each from the end of its index."""
         parts = (
             select(number.label("number"))
-            .where(*which, number < (ABOVE_ALL if before is None else before))
+            .where(*which, number < below)
             .order_by(number.desc())
             .distinct()
             .limit(limit)
