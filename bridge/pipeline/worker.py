@@ -3,6 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -123,7 +124,8 @@ class Worker:
         seen = self.look()
         if seen.received:
             self.store.events.translate(self.translate, BATCH, seen.now)
-            seen = self.look()
+            # What came of them is due now. Whatever else may be is seen in the next step, which follows at once.
+            seen = replace(seen, entity_due=seen.now)
         wait = self.submit(seen)
         return 0 if seen.received else min(wait, LONGEST_PAUSE)
 
