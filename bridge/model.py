@@ -136,6 +136,9 @@ class Reference(NamedTuple):
     def entity_id(self) -> str | None:
         return self.value if self.kind == "id" else None
 
+    def __str__(self) -> str:
+        return self.value if self.kind == "id" else f"{self.kind} {self.value}"
+
 
 class ChangeState(StrEnum):
     #: Waits for its entity's turn.

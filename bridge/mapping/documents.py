@@ -73,6 +73,8 @@ class Problem:
     message: str
     #: error: the file cannot be used; warning: better mend it; note: as it is, but worth knowing.
     level: str = "error"
+    #: Which check says so: a short name for tools.
+    code: str = "invalid"
 
     def __str__(self) -> str:
         label = "" if self.level == "error" else f"{self.level}: "
