@@ -1,5 +1,5 @@
 """For any WSGI server: `gunicorn wsgi:app`."""
 
-from bridge.web.app import create_app
+from bridge.web.app import running_app
 
-app = create_app()
+app = running_app()

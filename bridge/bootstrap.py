@@ -4,7 +4,7 @@ import os
 import random
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,6 +14,7 @@ from bridge import settings as environment
 from bridge.errors import OperatorError
 from bridge.mapping import files
 from bridge.mapping.files import Mappings
+from bridge.mapping.live import Folder, Live
 from bridge.metronome.client import Client
 from bridge.metronome.directory import Directory
 from bridge.model import Attempt, GateState
@@ -22,6 +23,7 @@ from bridge.pipeline.deliver import Deliverer
 from bridge.pipeline.gatekeeper import Gatekeeper
 from bridge.pipeline.janitor import Janitor
 from bridge.pipeline.receive import Receiver
+from bridge.pipeline.reload import Reloader, adopt
 from bridge.pipeline.resolve import Resolver
 from bridge.pipeline.translate import translate
 from bridge.pipeline.worker import Worker
@@ -44,10 +46,16 @@ class MappingsError(OperatorError):
 @dataclass(frozen=True, slots=True)
 class Bridge:
     settings: Settings
-    mappings: Mappings
+    folder: Folder
+    live: Live
     store: Store
     receiver: Receiver
     capturer: Capturer
+
+    @property
+    def mappings(self) -> Mappings:
+        """Those in use at this moment."""
+        return self.live.mappings
 
     def close(self) -> None:
         self.store.close()
@@ -61,20 +69,27 @@ def load_mappings(settings: Settings, environ: Mapping[str, str] = os.environ) -
     return files.load(settings.mappings, partial(environment.read, environ))
 
 
-def build(settings: Settings, environ: Mapping[str, str] = os.environ) -> Bridge:
-    """Raises OperatorError if the mapping files are wrong. Nothing is connected to yet."""
-    mappings = load_mappings(settings, environ)
-    if mappings.errors:
+def build(settings: Settings, environ: Mapping[str, str] = os.environ, *, strict: bool = True) -> Bridge:
+    """Nothing is connected to yet. Raises OperatorError if a mapping file is wrong.
+
+    Without `strict` the log says so, and its source is closed.
+    """
+    folder = Folder(settings.mappings, partial(environment.read, environ))
+    mappings = folder.load()
+    if mappings.errors and strict:
         raise MappingsError("\n".join(map(str, mappings.errors)))
     closed = {source.path for source in mappings.closed}
     for problem in mappings.problems:
-        if problem.level == "warning" and problem.path not in closed:
+        if problem.level == "error":
+            log.error("mapping refused", problem=str(problem))
+        elif problem.level == "warning" and problem.path not in closed:
             log.warning("mapping", problem=str(problem))
     if mappings.closed:
         log.warning("sources closed: their secrets are not set", sources=[source.name for source in mappings.closed])
     store = build_store(settings)
+    live = Live(mappings)
     receiver = Receiver(store.events, store.signal.announce)
-    return Bridge(settings, mappings, store, receiver, Capturer(store.captures, mappings.sources))
+    return Bridge(settings, folder, live, store, receiver, Capturer(store.captures, live))
 
 
 def build_store(settings: Settings) -> Store:
@@ -113,7 +128,7 @@ def build_worker(bridge: Bridge) -> Worker:
     )
     return Worker(
         store,
-        translate=partial(translate, sources=bridge.mappings.sources),
+        translate=lambda event: translate(event, bridge.live.sources),
         deliverer=Deliverer(
             store.entities,
             gatekeeper,
@@ -143,6 +158,23 @@ def build_worker(bridge: Bridge) -> Worker:
         janitor=build_janitor(settings, store, clock),
         crowded=bridge.receiver.is_crowded,
     )
+
+
+def build_reloader(bridge: Bridge, *, delivers: bool) -> Reloader:
+    """`delivers`: whether this process translates events too."""
+    settings = bridge.settings
+    return Reloader(
+        bridge.live,
+        bridge.folder,
+        clock=SteadyClock(),
+        every_seconds=settings.reload_seconds,
+        grace=round(settings.removal_grace_seconds * SECOND),
+        adopt=partial(adopt, bridge.store) if delivers else leave,
+    )
+
+
+def leave(_: Collection[str]) -> None:
+    """Nothing is to be done about a source that is new here."""
 
 
 def build_janitor(settings: Settings, store: Store, clock: Callable[[], int]) -> Janitor | None:

@@ -196,6 +196,8 @@ class StoredChange:
     state: ChangeState = ChangeState.PENDING
     reason: str | None = None
     partial: bool = False
+    #: Which text of the mapping file made it.
+    digest: str | None = None
 
     @property
     def stamp(self) -> Stamp:

@@ -22,6 +22,8 @@ class Settings:
     database_url: str = field(repr=False)
     database_connections: int
     mappings: Path
+    reload_seconds: float
+    removal_grace_seconds: float
     public_urls: tuple[str, ...]
     max_body_bytes: int
     delivery: bool
@@ -185,6 +187,20 @@ SETTINGS = (
         "The most database connections that one process opens.",
     ),
     Setting("BRIDGE_MAPPINGS", "mappings", Path, "mappings", "The folder of mapping files, one for each source."),
+    Setting(
+        "BRIDGE_RELOAD_SECONDS",
+        "reload_seconds",
+        number(0, 3600),
+        "2",
+        "How often to look for changed mapping files. Two looks in a row must see the same. 0: only on SIGHUP.",
+    ),
+    Setting(
+        "BRIDGE_REMOVAL_GRACE_SECONDS",
+        "removal_grace_seconds",
+        number(0, 30 * 86400),
+        "300",
+        "For how long a source goes on whose mapping file is gone.",
+    ),
     Setting(
         "BRIDGE_PUBLIC_URL",
         "public_urls",

@@ -34,6 +34,7 @@ OWNERS = {
     "cryptography": {"senders"},
     "marshmallow": {"mapping", "senders", "metronome"},
     "gunicorn": {"web"},
+    "prometheus_client": {"web"},
 }
 FILES = sorted(ROOT.rglob("*.py"))
 

@@ -65,7 +65,8 @@ def show_change(store: Store, change: StoredChange) -> None:
     kind, value = change.reference
     whose = value if kind == "id" else f"{kind} {value} -> {change.entity_id or 'not found yet'}"
     console.print(f"\n[bold]change {change.id}[/]: rule {change.rule}, {change.entity} {whose}")
-    console.print(f"  {change.state}" + (f": {change.reason}" if change.reason else ""), markup=False)
+    mapping = f" by mapping {change.digest}" if change.digest else ""
+    console.print(f"  {change.state}{mapping}" + (f": {change.reason}" if change.reason else ""), markup=False)
     held = store.entities.fields_of(change.entity, change.entity_id) if change.entity_id else {}
     for key, text in change.values.items():
         known = held.get(key)

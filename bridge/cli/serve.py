@@ -1,9 +1,11 @@
 """serve"""
 
+from functools import partial
+
 import click
 
 from bridge import bootstrap, logs, settings
-from bridge.web.app import create_app
+from bridge.web.app import running_app
 from bridge.web.server import serve
 
 
@@ -13,14 +15,18 @@ def command(upgrade: bool) -> None:
     """Take webhooks, and deliver unless BRIDGE_DELIVERY is off.
 
     Runs WEB_CONCURRENCY processes on BRIDGE_HOST:PORT until it is told to stop (SIGTERM); then it finishes what is in
-    flight and gives the rest back. Run `metronome-bridge upgrade` first, once for each new version.
+    flight and gives the rest back. Changed mapping files are taken up while it runs, on SIGHUP at once.
+
+    Run `metronome-bridge upgrade` first, once for each new version.
     """
     values = settings.load()
     logs.configure(values.log_format, values.log_level)
     check(values, upgrade=upgrade)
     click.echo(f"metronome-bridge listens on http://{values.host}:{values.port}", err=True)
     serve(
-        create_app,
+        # The files have been checked. Should one be wrong later, a process that takes another's place still starts.
+        partial(running_app, strict=False),
+        on_hangup=lambda app: app.extensions["reloader"].ask(),
         host=values.host,
         port=values.port,
         processes=values.web_processes,

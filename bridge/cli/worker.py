@@ -15,13 +15,15 @@ def command() -> None:
     """Deliver, and nothing else.
 
     For installations whose web processes run with BRIDGE_DELIVERY=off. Run as many as you like: they share the work
-    through the database. SIGTERM ends one after it has finished what is in flight.
+    through the database. SIGTERM ends one after it has finished what is in flight. Changed mapping files are taken up
+    while it runs, on SIGHUP at once.
     """
     values = settings.load()
     logs.configure(values.log_format, values.log_level)
     bridge = bootstrap.build(values)
     bridge.store.check()
     worker = bootstrap.build_worker(bridge)
+    reloader = bootstrap.build_reloader(bridge, delivers=True)
     stop = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
@@ -29,9 +31,12 @@ def command() -> None:
 
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
+    signal.signal(signal.SIGHUP, lambda _number, _frame: reloader.ask())
+    reloader.start()
     worker.start()
     click.echo(f"metronome-bridge delivers to {values.metronome_base_url}", err=True)
     stop.wait()
+    reloader.stop()
     in_time = worker.stop(values.stop_seconds)
     bridge.close()
     sys.exit(0 if in_time else 1)

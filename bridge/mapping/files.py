@@ -1,8 +1,9 @@
 """A folder of mapping files -> Mappings. The file's name is the source's name."""
 
+import hashlib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,6 +13,8 @@ from bridge.mapping.documents import Problem
 from bridge.mapping.rules import Source
 
 SUFFIXES = (".yaml", ".yml")
+#: What mapping files may refer to.
+TABLES = (".csv",)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
@@ -21,6 +24,10 @@ class Mappings:
 
     sources: Mapping[str, Source]
     problems: tuple[Problem, ...]
+    #: Sources that have a file, whether it can be used or not.
+    named: frozenset[str] = frozenset()
+    #: Sources whose file is gone, and when they stop, in microseconds.
+    leaving: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def closed(self) -> tuple[Source, ...]:
@@ -31,13 +38,28 @@ class Mappings:
     def errors(self) -> tuple[Problem, ...]:
         return tuple(problem for problem in self.problems if problem.level == "error")
 
+    @property
+    def refused(self) -> Mapping[str, tuple[Problem, ...]]:
+        """What is wrong with files that cannot be used as they are, by the name of their source."""
+        found: dict[str, tuple[Problem, ...]] = {}
+        for problem in self.errors:
+            name = Path(problem.path).stem
+            found[name] = (*found.get(name, ()), problem)
+        return found
+
+    @property
+    def digest(self) -> str:
+        """Which texts these are, of all sources together."""
+        texts = "".join(f"{name} {source.digest}\n" for name, source in sorted(self.sources.items()))
+        return hashlib.sha256(texts.encode()).hexdigest()[:12]
+
 
 def load(folder: Path, environ: Environ) -> Mappings:
     """Read, lint and compile every file. Raises nothing: what is wrong is in `problems`."""
     sources: dict[str, Source] = {}
     problems: list[Problem] = []
     try:
-        paths = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and not path.name.startswith("."))
+        paths = list(paths_in(folder, SUFFIXES))
     except OSError as error:
         reason = error.strerror or type(error).__name__
         return Mappings(
@@ -52,7 +74,21 @@ def load(folder: Path, environ: Environ) -> Mappings:
             problems.append(Problem(str(path), 1, 1, f"another file has the name {source.name} too"))
         elif source:
             sources[source.name] = source
-    return Mappings(MappingProxyType(sources), tuple(problems))
+    return Mappings(MappingProxyType(sources), tuple(problems), frozenset(path.stem for path in paths))
+
+
+def paths_in(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    """In the order of their names. Raises OSError."""
+    yield from sorted(path for path in folder.iterdir() if path.suffix in suffixes and not path.name.startswith("."))
+
+
+def fingerprint(folder: Path) -> str:
+    """Changes with the name or the content of any file that matters, and with nothing else. Raises OSError."""
+    found = hashlib.sha256()
+    for path in paths_in(folder, SUFFIXES + TABLES):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        found.update(f"{path.name} {content}\n".encode())
+    return found.hexdigest()
 
 
 def load_file(path: Path, environ: Environ) -> tuple[Source | None, list[Problem]]:

@@ -1,6 +1,7 @@
 """Keeps what was refused while a source is being set up, and says what is wrong with it."""
 
 from collections.abc import Mapping
+from typing import Protocol
 
 import structlog
 
@@ -20,10 +21,17 @@ MAX_REASON_LENGTH = 500
 REST = 10 * SECOND
 
 
+class Known(Protocol):
+    """Whoever knows all sources as they are now."""
+
+    @property
+    def sources(self) -> Mapping[str, Source]: ...
+
+
 class Capturer:
-    def __init__(self, captures: Captures, sources: Mapping[str, Source]) -> None:
+    def __init__(self, captures: Captures, known: Known) -> None:
         self.captures = captures
-        self.sources = sources
+        self.known = known
         #: Until when not to look again, and what was seen: whether the source still captures.
         self._seen: dict[tuple[str, str], tuple[int, bool]] = {}
 
@@ -41,9 +49,10 @@ class Capturer:
         return captures
 
     def keep(self, source: Source, request: Request, reason: str, now: int) -> bool:
-        findings = diagnose(Case(source, request, now, self.sources))
+        sources = self.known.sources
+        findings = diagnose(Case(source, request, now, sources))
         log.warning("captured", source=source.name, reason=reason, findings=findings)
-        every = [secret for one in self.sources.values() for secret in one.secrets]
+        every = [secret for one in sources.values() for secret in one.secrets]
         redacted = redact(request, every)
         kept = Request(redacted.method, redacted.target, redacted.headers, redacted.body[:MAX_BODY_BYTES])
         capture = Capture(

@@ -15,7 +15,7 @@ def translate(event: StoredEvent, sources: Mapping[str, Source]) -> Translated:
     """Never raises: whatever goes wrong with one event is its own reason, and the others go on."""
     source = sources.get(event.source)
     if source is None:
-        return Translated(EventState.FAILED, f"there is no mapping file for the source {event.source!r} any more")
+        return Translated(EventState.FAILED, no_mapping(event.source))
     if event.event_type == UNREADABLE:
         return Translated(EventState.FAILED, event.reason or "it could not be read", source.digest)
     try:
@@ -28,3 +28,7 @@ def translate(event: StoredEvent, sources: Mapping[str, Source]) -> Translated:
     if not made.changes:
         return Translated(EventState.IGNORED, NO_RULE, source.digest)
     return Translated(EventState.TRANSLATED, None, source.digest, made.changes)
+
+
+def no_mapping(source: str) -> str:
+    return f"there is no mapping file for the source {source!r} any more"

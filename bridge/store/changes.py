@@ -17,6 +17,8 @@ from bridge.store.tables import UNDONE, changes
 #: An insert that returns something is one statement of many rows. Else it would be a pipeline of many statements, and
 #: whoever is stopped in the middle of one is not idle to PostgreSQL, and keeps its locks.
 INSERT = changes.insert().returning(changes.c.id)
+#: A change, the event that it came of, and the digest of the mapping that made it.
+Made = tuple[StoredEvent, Change, str | None]
 COUNTED = (ChangeState.PENDING, ChangeState.PARKED, ChangeState.REFUSED)
 
 
@@ -28,13 +30,13 @@ class Changes:
         each = (and_(UNDONE, is_only(database, changes.c.state, state)) for state in COUNTED)
         self.count = select(*(counted(which, changes.c.state, changes.c.id) for which in each))
 
-    def append(self, connection: Connection, made: Sequence[tuple[StoredEvent, Change]], now: int) -> None:
+    def append(self, connection: Connection, made: Sequence[Made], now: int) -> None:
         """Store changes and make their entities due."""
         if not made:
             return
-        wanted = {(change.entity, change.reference) for _, change in made}
+        wanted = {(change.entity, change.reference) for _, change, _ in made}
         known = self.references.resolve(connection, wanted, now)
-        rows = [row_of(event, change, known.get((change.entity, change.reference)), now) for event, change in made]
+        rows = [row_of(one, known.get((one[1].entity, one[1].reference)), now) for one in made]
         connection.execute(INSERT, rows)
         due = {(row["entity"], row["entity_id"]) for row in rows if row["entity_id"] is not None}
         self.queue.make_due(connection, due, now)
@@ -56,7 +58,8 @@ class Changes:
             return [change_of(row) for row in rows]
 
 
-def row_of(event: StoredEvent, change: Change, entity_id: str | None, now: int) -> dict[str, Any]:
+def row_of(made: Made, entity_id: str | None, now: int) -> dict[str, Any]:
+    event, change, digest = made
     return {
         "event": event.id,
         "source": event.source,
@@ -69,6 +72,7 @@ def row_of(event: StoredEvent, change: Change, entity_id: str | None, now: int) 
         "removes": orjson.dumps(change.remove).decode(),
         "occurred_at": change.occurred_at,
         "partial": change.partial,
+        "digest": digest,
         "created_at": now,
         "state": ChangeState.PENDING if entity_id else ChangeState.PARKED,
         "reason": None if entity_id else f"waits until the {change.reference.kind} is looked up",

@@ -110,7 +110,8 @@ class Events:
         with self.database.write() as connection:
             found = connection.execute(self.oldest, {"most": limit})
             done = [(event, translate(event)) for event in map(event_of, found)]
-            self.changes.append(connection, [(event, change) for event, made in done for change in made.changes], now)
+            rows = [(event, change, made.digest) for event, made in done for change in made.changes]
+            self.changes.append(connection, rows, now)
             self.mark(connection, done)
         return len(done)
 
@@ -159,6 +160,13 @@ class Events:
     def numbers(self, *, source: str | None = None, state: EventState | None = None) -> list[int]:
         """The numbers of all events that fit, oldest first."""
         statement = select(events.c.id).where(*chosen(source, state)).order_by(events.c.id)
+        with self.database.read() as connection:
+            return list(connection.scalars(statement))
+
+    def failed_for(self, source: str, reason: str, after: int, limit: int) -> list[int]:
+        """The numbers above `after` of events that failed for this very reason, oldest first."""
+        which = (*chosen(source, EventState.FAILED), events.c.reason == reason, events.c.id > after)
+        statement = select(events.c.id).where(*which).order_by(events.c.id).limit(limit)
         with self.database.read() as connection:
             return list(connection.scalars(statement))
 

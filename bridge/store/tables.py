@@ -87,6 +87,7 @@ changes = Table(
     #: Whether the keys that Metronome takes are set although it refuses others.
     Column("partial", Boolean, nullable=False, server_default=false()),
     Column("retry_at", Number),
+    Column("digest", Text),
     sqlite_autoincrement=True,
 )
 OPEN = state_is(changes.c.state, ChangeState.PENDING, ChangeState.PARKED)

@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 from bridge import bootstrap, logs, settings
 from bridge.bootstrap import Bridge
 from bridge.errors import SenderError, StoreError
-from bridge.web import answers, health, webhooks
+from bridge.web import answers, health, metrics, webhooks
 
 #: How much of a body that nobody reads is taken before it is answered, and in what pieces.
 LONGEST_REST = 64 << 20
@@ -19,9 +19,7 @@ PIECE = 1 << 16
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
-def create_app(bridge: Bridge | None = None) -> Flask:
-    """The application around `bridge`; without one, around what the environment says, delivering if it says so."""
-    bridge = bridge or running_bridge()
+def create_app(bridge: Bridge) -> Flask:
     app = Flask("bridge", static_folder=None)
     # One more than is accepted: a body that comes in chunks is cut here, and must still be seen to be too large.
     app.config["MAX_CONTENT_LENGTH"] = bridge.settings.max_body_bytes + 1
@@ -34,20 +32,28 @@ def create_app(bridge: Bridge | None = None) -> Flask:
     app.register_error_handler(Exception, answers.unexpected)
     app.register_blueprint(webhooks.blueprint)
     app.register_blueprint(health.blueprint)
+    app.register_blueprint(metrics.blueprint)
     return app
 
 
-def running_bridge() -> Bridge:
-    """What one web process needs. Call it in that process: threads do not survive a fork."""
+def running_app(*, strict: bool = True) -> Flask:
+    """The application as the environment says, delivering if it says so. Raises OperatorError, StoreError.
+
+    Call it in the process that serves: threads do not survive a fork. Without `strict` a mapping file that is wrong
+    closes its source, and the others work.
+    """
     values = settings.load()
     logs.configure(values.log_format, values.log_level)
-    bridge = bootstrap.build(values)
+    bridge = bootstrap.build(values, strict=strict)
     bridge.store.check()
+    app = create_app(bridge)
+    reloader = app.extensions["reloader"] = bootstrap.build_reloader(bridge, delivers=values.delivery)
+    reloader.start()
     if values.delivery:
         worker = bootstrap.build_worker(bridge)
         worker.start()
         atexit.register(worker.stop, values.stop_seconds)
-    return bridge
+    return app
 
 
 def identify() -> None:

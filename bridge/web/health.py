@@ -8,6 +8,8 @@ from flask import Blueprint, Response, current_app
 
 from bridge.bootstrap import Bridge, now
 from bridge.errors import StoreError
+from bridge.mapping.files import Mappings
+from bridge.mapping.rules import Source
 from bridge.times import to_iso
 
 log = structlog.get_logger()
@@ -23,7 +25,8 @@ def healthz() -> Response:
 def readyz() -> Response:
     """200 if webhooks can be stored. A closed gate delays delivery and loses nothing, so it does not count against."""
     bridge: Bridge = current_app.extensions["bridge"]
-    body: dict[str, Any] = {"status": "ready", "store": "ok", "mappings": mappings(bridge)}
+    body: dict[str, Any] = {"status": "ready", "store": "ok"}
+    body |= {"digest": bridge.mappings.digest, "mappings": mappings(bridge)}
     try:
         bridge.store.check()
         body["gate"] = gate(bridge)
@@ -34,10 +37,18 @@ def readyz() -> Response:
 
 
 def mappings(bridge: Bridge) -> dict[str, Any]:
-    return {
-        name: {"digest": source.digest, "state": "closed" if source.unset else "open", "unset": source.unset}
-        for name, source in bridge.mappings.sources.items()
-    }
+    """What this process uses, and what it cannot use."""
+    live = bridge.mappings
+    shown = {name: {"digest": source.digest, **state(live, source)} for name, source in live.sources.items()}
+    for name, problems in live.refused.items():
+        shown.setdefault(name, {"digest": None, "state": "refused"})["refused"] = [str(one) for one in problems]
+    return shown
+
+
+def state(live: Mappings, source: Source) -> dict[str, Any]:
+    if source.name in live.leaving:
+        return {"state": "leaving", "until": to_iso(live.leaving[source.name]), "unset": source.unset}
+    return {"state": "closed" if source.unset else "open", "unset": source.unset}
 
 
 def gate(bridge: Bridge) -> dict[str, Any]:

@@ -1,20 +1,25 @@
 """gunicorn, set up for what we serve: threads, and nothing in the home folder."""
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 
 #: Where gunicorn's heartbeat does not wait for a disk: https://docs.gunicorn.org/en/stable/faq.html
 MEMORY = "/dev/shm"  # noqa: S108
 
 
 class Server(BaseApplication):
-    """Serves what `load` makes, once in each worker process, until it is told to stop."""
+    """Serves what `make_app` makes, once in each worker process, until it is told to stop."""
 
-    def __init__(self, make_app: Callable[[], Any], options: dict[str, Any]) -> None:
+    def __init__(
+        self, make_app: Callable[[], Any], on_hangup: Callable[[Any], object], options: dict[str, Any]
+    ) -> None:
         self.make_app = make_app
+        self.on_hangup = on_hangup
         self.options = options
         super().__init__()
 
@@ -23,15 +28,40 @@ class Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        return self.make_app()
+        early: list[int] = []
+        signal.signal(signal.SIGHUP, lambda number, _frame: early.append(number))
+        app = self.make_app()
+        signal.signal(signal.SIGHUP, lambda _number, _frame: self.on_hangup(app))
+        if early:
+            self.on_hangup(app)
+        return app
+
+    def run(self) -> None:
+        Master(self).run()
+
+
+class Master(Arbiter):
+    """Passes SIGHUP on. gunicorn would start its workers anew, and stop for good if they did not come up."""
+
+    def handle_hup(self) -> None:
+        self.kill_workers(signal.SIGHUP)
 
 
 def serve(
-    make_app: Callable[[], Any], *, host: str, port: int, processes: int, threads: int, stop_seconds: float
+    make_app: Callable[[], Any],
+    *,
+    host: str,
+    port: int,
+    processes: int,
+    threads: int,
+    stop_seconds: float,
+    on_hangup: Callable[[Any], object] = bool,
 ) -> None:
-    """Returns, by SystemExit, when the server was told to stop."""
+    """Returns, by SystemExit, when the server was told to stop. `on_hangup` gets the app of each process on SIGHUP."""
+
     Server(
         make_app,
+        on_hangup,
         {
             "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
             "workers": processes,

@@ -17,7 +17,11 @@ log = structlog.get_logger()
 @blueprint.post("/webhooks/<name>")
 def receive(name: str) -> Response:
     bridge: Bridge = current_app.extensions["bridge"]
-    source = bridge.mappings.sources.get(name)
+    mappings = bridge.mappings
+    source = mappings.sources.get(name)
+    if source is None and name in mappings.refused:
+        log.error("source closed", source=name, problems=len(mappings.refused[name]))
+        return answers.later("source_closed", "the mapping file of this source cannot be used: send it again later")
     if source is None:
         raise NotFound("no source has this name")
     if source.unset:

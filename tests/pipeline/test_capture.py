@@ -1,5 +1,7 @@
 import pytest
 
+from bridge.mapping.files import Mappings
+from bridge.mapping.live import Live
 from bridge.mapping.rules import CaptureRule, Source
 from bridge.model import Request
 from bridge.pipeline.capture import MAX_BODY_BYTES, REST, Capturer
@@ -17,7 +19,7 @@ def source(digest="first", **given):
 
 @pytest.fixture
 def capturer(store):
-    return Capturer(store.captures, {"stripe": source()})
+    return Capturer(store.captures, Live(Mappings({"stripe": source()}, ())))
 
 
 def test_what_was_refused_is_kept_without_its_secrets(store, capturer):
@@ -51,7 +53,7 @@ def test_capturing_ends_after_its_hours_from_the_first_on(store, capturer):
 
 def test_all_replicas_count_from_the_same_first_one(store, capturer):
     capturer.capture(source(hours=1), REQUEST, "here", NOW)
-    elsewhere = Capturer(store.captures, {"stripe": source()})
+    elsewhere = Capturer(store.captures, Live(Mappings({"stripe": source()}, ())))
     assert not elsewhere.capture(source(hours=1), REQUEST, "there", NOW + HOUR)
 
 
