@@ -1,4 +1,4 @@
-"""python -m bench ingest|freshness|burst|outage|flat: see README.md."""
+"""python -m bench ingest|freshness|burst|outage|flat|rules: see README.md."""
 
 import statistics
 import threading
@@ -10,6 +10,7 @@ import click
 from bench import load
 from bench.flat import flat
 from bench.load import Events, Sent, percentile
+from bench.rules import rules
 from bench.stand import BRIDGE, FORGETFUL, Stand, stand
 
 PATIENCE_SECONDS = 120
@@ -109,6 +110,7 @@ def outage(databases: dict[str, str | None], rate: float, customers: int, before
 
 
 commands.add_command(flat)
+commands.add_command(rules)
 
 
 def check(sent: list[Sent]) -> None:

@@ -74,12 +74,10 @@ def parse_object(body: bytes) -> dict[str, Any]:
 def walk(value: Any, steps: Sequence[str | int]) -> Any:
     """Follow keys and list indices. Null on the way gives None; anything else that does not lead on gives MISSING."""
     for step in steps:
-        if isinstance(step, str):
-            if isinstance(value, dict) and step in value:
-                value = value[step]
-                continue
-        elif isinstance(value, list) and step < len(value):
+        if isinstance(value, dict):
+            value = value.get(step, MISSING)
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
             value = value[step]
-            continue
-        return None if value is None else MISSING
+        else:
+            return None if value is None else MISSING
     return value

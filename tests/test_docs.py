@@ -26,12 +26,26 @@ def test_tables_are_up_to_date(name):
     assert (ROOT / "docs" / name).read_text() == filled(name), "run `make docs`"
 
 
+#: What a recipe goes into that is given without a head.
+HEAD = 'sender: stripe\nsecrets: ["${STRIPE_WEBHOOK_SECRET}"]\n'
+
+
 @pytest.mark.parametrize(("page", "start", "text"), BLOCKS, ids=lambda value: str(value)[-40:] if value else "")
 def test_every_mapping_file_in_the_docs_works(page, start, text):
     line = page.read_text()[:start].count("\n") + 1
-    source, problems = compile_source("doc", f"{page.name}:{line}", text, lambda _: None)
+    head = HEAD if text.startswith("rules:") else ""
+    source, problems = compile_source("doc", f"{page.name}:{line}", head + text, lambda _: None)
     assert [str(problem) for problem in problems if problem.level == "error"] == []
     assert list(examples.run(source, NOW)) == []
+
+
+RECIPES = dict(re.findall(r"\n### ([^\n]+)\n(.*?)(?=\n##|\Z)", (ROOT / "docs" / "recipes.md").read_text(), re.DOTALL))
+
+
+@pytest.mark.parametrize("wish", RECIPES)
+def test_every_recipe_is_one_mapping_with_an_example(wish):
+    (block,) = re.findall(r"```yaml\n(.*?)```", RECIPES[wish], re.DOTALL)
+    assert "\nexamples:\n" in block
 
 
 def test_every_guarantee_has_a_test():

@@ -8,7 +8,17 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from decimal import (
+    ROUND_HALF_UP,
+    Context,
+    Decimal,
+    DecimalException,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+    Rounded,
+    Subnormal,
+)
 from functools import lru_cache, reduce
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -20,6 +30,7 @@ from jmespath.functions import Functions as JMESPathFunctions
 from bridge import times
 from bridge.errors import RuleError
 from bridge.mapping.hints import accepted
+from bridge.mapping.standard import STANDARD
 from bridge.mapping.values import to_text
 from bridge.payload import describe
 
@@ -28,8 +39,18 @@ MILLISECONDS_FROM = 100_000_000_000
 
 _NUMBER = re.compile(r"\d+")
 
+#: What may be a number; a union would be made anew with each call.
+NUMERIC = (int, float, str)
+
 #: More would take long to reckon with, and fits no field.
 MAX_DIGITS = 400
+#: Takes numbers whole or not at all.
+WHOLE = Context(
+    prec=MAX_DIGITS,
+    Emin=-MAX_DIGITS,
+    Emax=MAX_DIGITS,
+    traps=[InvalidOperation, Overflow, Subnormal, Inexact, Rounded],
+)
 #: Sums, differences and products are exact; a quotient has as many digits as a decimal usually has.
 EXACT = Context(prec=5 * MAX_DIGITS)
 
@@ -37,6 +58,8 @@ UNITS = {"s": times.SECOND, "ms": times.MILLISECOND, "us": 1}
 
 
 def text(value: Any, name: str) -> str:
+    if isinstance(value, str):
+        return value
     if isinstance(value, dict | list):
         raise RuleError(f"{name}() takes text, not {describe(value)}")
     return to_text(value)
@@ -46,12 +69,14 @@ def decimal(value: Any, name: str) -> Decimal:
     """A number, or text that is one, as HubSpot and Salesforce send them."""
     if isinstance(value, Decimal):
         return value
-    if isinstance(value, int | float | str) and not isinstance(value, bool):
+    if isinstance(value, NUMERIC) and not isinstance(value, bool):
         try:
-            number = Decimal(repr(value) if isinstance(value, float) else value)
+            number = WHOLE.plus(Decimal(repr(value) if isinstance(value, float) else value))
         except InvalidOperation:
             raise RuleError(f"{name}() takes numbers, and this text is none") from None
-        if number.is_finite() and abs(number.adjusted()) <= MAX_DIGITS and len(number.as_tuple().digits) <= MAX_DIGITS:
+        except DecimalException:
+            raise RuleError(f"{name}() takes numbers of at most {MAX_DIGITS} digits") from None
+        if number.is_finite():
             return number
     raise RuleError(f"{name}() takes numbers, not {describe(value)}")
 
@@ -65,6 +90,8 @@ def number(exact: Decimal) -> int | float | Decimal:
 
 
 def whole(value: Any, name: str) -> int:
+    if type(value) is int:
+        return value
     given = decimal(value, name)
     if given != given.to_integral_value():
         raise RuleError(f"{name}() takes a whole number here")
@@ -118,7 +145,7 @@ def substring(value: Any, start: Any, end: Any = None) -> str:
 
 
 def coalesce(*values: Any) -> Any:
-    return next((value for value in values if value not in (None, "")), None)
+    return next((value for value in values if exists(value)), None)
 
 
 def concat(*values: Any) -> str:
@@ -144,10 +171,19 @@ def divide(value: Any, other: Any) -> Any:
     return number(decimal(value, "divide") / divisor)
 
 
-def round_(value: Any, digits: Any = 0) -> Any:
+def rounded(value: Any, digits: Any, name: str) -> Decimal:
     """Half away from zero, as invoices are rounded."""
-    places = Decimal(1).scaleb(-whole(digits, "round"))
-    return number(decimal(value, "round").quantize(places, ROUND_HALF_UP, EXACT))
+    places = Decimal(1).scaleb(-whole(digits, name))
+    return decimal(value, name).quantize(places, ROUND_HALF_UP, EXACT)
+
+
+def round_(value: Any, digits: Any = 0) -> Any:
+    return number(rounded(value, digits, "round"))
+
+
+def fixed(value: Any, digits: Any) -> str:
+    """Zeros at the end stay, and -0.00 is 0.00."""
+    return f"{EXACT.plus(rounded(value, digits, 'fixed')):f}"
 
 
 def date(value: Any, zone_name: str = "UTC", form: str = "date") -> str:
@@ -184,21 +220,27 @@ def map_value(value: Any, table: Any, *fallback: Any) -> Any:
 
 def matches(value: Any, pattern: str) -> bool:
     """RE2: linear in the length of the text, whatever the pattern. Found anywhere unless ^ and $ say otherwise."""
-    return compiled(pattern).search(text(value, "matches")) is not None
+    return compiled(pattern, "matches").search(text(value, "matches")) is not None
+
+
+def extract(value: Any, pattern: str) -> Any:
+    """RE2, like matches()."""
+    found = compiled(pattern, "extract").search(text(value, "extract"))
+    return found and found[1 if found.re.groups else 0]
 
 
 @lru_cache(maxsize=256)
-def compiled(pattern: str) -> Any:
+def compiled(pattern: str, name: str) -> Any:
     try:
         options = re2.Options()
         options.log_errors = False
         return re2.compile(pattern, options)
     except re2.error:
-        raise RuleError("matches() takes a regular expression that RE2 accepts") from None
+        raise RuleError(f"{name}() takes a regular expression that RE2 accepts") from None
 
 
 def exists(value: Any) -> bool:
-    return value not in (None, "")
+    return value is not None and value != ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,13 +293,10 @@ FUNCTIONS: Mapping[str, Function] = {
     "multiply": Function(multiply, "number, number", 2, 2, "the product", "multiply('19.99', `3`)", "59.97"),
     "divide": Function(divide, "number, number", 2, 2, "the quotient", "divide(`1999`, `100`)", "19.99"),
     "round": Function(
-        round_,
-        "number[, digits]",
-        1,
-        2,
-        "rounded, halves away from zero",
-        "round(`2.345`, `2`)",
-        "2.35",
+        round_, "number[, digits]", 1, 2, "rounded, halves away from zero", "round(`2.345`, `2`)", "2.35"
+    ),
+    "fixed": Function(
+        fixed, "number, digits", 2, 2, "rounded, with exactly so many decimals", "fixed(`19.9`, `2`)", "19.90"
     ),
     "date": Function(
         date,
@@ -289,6 +328,15 @@ FUNCTIONS: Mapping[str, Function] = {
     "matches": Function(
         matches, "text, pattern", 2, 2, "whether the RE2 expression is found", "matches('cus_9', '^cus_[0-9]+$')", True
     ),
+    "extract": Function(
+        extract,
+        "text, pattern",
+        2,
+        2,
+        "what the RE2 expression finds, or its first group; null if nothing",
+        "extract('PO 4711, net 30', 'PO ([0-9]+)')",
+        "4711",
+    ),
     "exists": Function(
         exists, "value", 1, 1, "whether it is there, not null and not empty", "exists(nickname)", False, True
     ),
@@ -296,23 +344,15 @@ FUNCTIONS: Mapping[str, Function] = {
 
 
 class Functions(JMESPathFunctions):
-    """JMESPath's functions and ours. What they raise says which function, and never with what."""
+    """JMESPath's own functions. What they raise says which function, and never with what."""
 
     def call_function(self, function_name: str, resolved_args: Iterable[Any]) -> Any:
         arguments = list(resolved_args)
-        function = FUNCTIONS.get(function_name)
-        if function is None:
-            return self.call_standard(function_name, arguments)
-        if arguments[0] in (None, "") and not function.takes_null:
-            return None
-        return function.call(*arguments)
-
-    def call_standard(self, name: str, arguments: list[Any]) -> Any:
         try:
-            return super().call_function(name, [float(a) if isinstance(a, Decimal) else a for a in arguments])
+            return super().call_function(function_name, [float(a) if isinstance(a, Decimal) else a for a in arguments])
         except (JMESPathError, TypeError, ValueError, AttributeError, KeyError, IndexError, RecursionError):
             given = ", ".join(map(describe, arguments))
-            raise RuleError(f"{name}() cannot take {given}") from None
+            raise RuleError(f"{function_name}() cannot take {given}") from None
 
 
 def arity_problem(name: str, given: int) -> str | None:
@@ -325,7 +365,6 @@ def arity_problem(name: str, given: int) -> str | None:
     if name not in Functions.FUNCTION_TABLE:
         return f"no function {name!r}{accepted(name, {*FUNCTIONS, *Functions.FUNCTION_TABLE})}"
     signature = Functions.FUNCTION_TABLE[name]["signature"]
-    variadic = bool(signature) and bool(signature[-1].get("variadic"))
-    if given == len(signature) or (variadic and given > len(signature)):
+    if given == len(signature) or (given > len(signature) and signature[-1].get("variadic")):
         return None
-    return f"{name}() takes {len(signature)}{' or more' if variadic else ''} arguments: {given} given"
+    return f"{name}() takes ({STANDARD[name].arguments}): {given} given"

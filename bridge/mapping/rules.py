@@ -20,7 +20,7 @@ MAX_REFERENCE_LENGTH = 255
 #: What `for_each` calls the element that it is at.
 ELEMENT = "item"
 
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 class Absent(StrEnum):
@@ -70,7 +70,10 @@ class Rule:
     partial: bool = False
 
     def matches(self, event_type: str) -> bool:
-        return not self.events or any(matches(pattern, event_type) for pattern in self.events)
+        for pattern in self.events:
+            if matches(pattern, event_type):
+                return True
+        return not self.events
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,13 +190,20 @@ def evaluate(expression: Expression, scope: Any, what: str) -> Any:
 
 def change_of(rule: Rule, scope: Any, event: Event) -> Change:
     """Raises RuleError: one bad field fails the whole change."""
-    values = {field_rule.key: value_of(field_rule, scope) for field_rule in rule.fields}
+    values: dict[str, str] = {}
+    remove: list[str] = []
+    for field_rule in rule.fields:
+        value = value_of(field_rule, scope)
+        if value is None:
+            remove.append(field_rule.key)
+        elif not isinstance(value, Missing):
+            values[field_rule.key] = value
     return Change(
         rule=rule.name,
         entity=rule.entity,
         reference=reference_of(rule, scope),
-        set={key: value for key, value in values.items() if isinstance(value, str)},
-        remove=tuple(key for key, value in values.items() if value is None),
+        set=values,
+        remove=tuple(remove),
         occurred_at=time_of(rule, scope, event),
         partial=rule.partial,
     )
@@ -222,21 +232,25 @@ def absent(field_rule: FieldRule, *, missing: bool) -> str | Missing | None:
 
 
 def reference_of(rule: Rule, scope: Any) -> Reference:
-    place = f"{'id' if rule.kind == 'id' else f'lookup {rule.kind}'}: {rule.identity.text}"
     try:
-        value = rule.identity.evaluate(scope)
-        text = "" if value is MISSING or value is None else to_text(value)
+        return Reference(rule.kind, identity_of(rule, scope))
     except RuleError as error:
-        raise RuleError(f"{place} {error}") from None
+        place = "id" if rule.kind == "id" else f"lookup {rule.kind}"
+        raise RuleError(f"{place}: {rule.identity.text} {error}") from None
+
+
+def identity_of(rule: Rule, scope: Any) -> str:
+    value = rule.identity.evaluate(scope)
+    text = "" if value is MISSING or value is None else to_text(value)
     if not text:
-        raise RuleError(f"{place} is {'missing' if value is MISSING else 'null or empty'}")
+        raise RuleError("is missing" if value is MISSING else "is null or empty")
     if rule.kind == "id":
         if not _UUID.fullmatch(text.strip()):
-            raise RuleError(f"{place} is no UUID")
-        return Reference(rule.kind, text.strip().lower())
+            raise RuleError("is no UUID")
+        return text.strip().lower()
     if len(text) > MAX_REFERENCE_LENGTH or not text.isprintable():
-        raise RuleError(f"{place} must have at most {MAX_REFERENCE_LENGTH} printable characters")
-    return Reference(rule.kind, text)
+        raise RuleError(f"must have at most {MAX_REFERENCE_LENGTH} printable characters")
+    return text
 
 
 def time_of(rule: Rule, scope: Any, event: Event) -> int:

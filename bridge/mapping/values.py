@@ -46,6 +46,8 @@ def plain(number: Decimal) -> str:
 
 def fit(text: str, *, truncate: bool) -> str:
     """Text that Metronome and every database can hold. Raises RuleError."""
+    if len(text) <= MAX_VALUE_LENGTH and text.isprintable():
+        return text
     if problem := unholdable(text):
         raise RuleError(problem)
     if len(text) <= MAX_VALUE_LENGTH:

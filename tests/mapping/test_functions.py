@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.mapping.functions import FUNCTIONS, Functions
+from bridge.mapping.standard import STANDARD
 from bridge.mapping.values import to_text
 from bridge.payload import MISSING
 from tests.mapping.making import NEEDLE, QUICK, attempt, evaluate, refusal
@@ -20,9 +21,9 @@ def outcome(expression, payload=None):
     return value if isinstance(value, bool | list | dict) else to_text(value)
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", [*FUNCTIONS, *STANDARD])
 def test_the_documented_example_gives_the_documented_result(name):
-    function = FUNCTIONS[name]
+    function = FUNCTIONS.get(name) or STANDARD[name]
     assert outcome(function.example, {}) == function.result
     assert function.example.startswith(f"{name}(")
     assert function.help
@@ -45,6 +46,8 @@ CALLS = {
     "from_epoch": "from_epoch(x)",
     "map_value": 'map_value(x, `{"a": "b"}`)',
     "matches": "matches(x, '^$')",
+    "extract": "extract(x, '^$')",
+    "fixed": "fixed(x, `2`)",
 }
 #: What is their own business: null as the first argument.
 OWN_BUSINESS = {"coalesce": None, "concat": "", "exists": False}
@@ -165,6 +168,21 @@ CASES = [
     ("matches(`42`, '^42$')", True),
     ("matches('a\nb', '^b')", False),
     ("matches('日本', '^\\p{Han}+$')", True),
+    ("fixed(`19.9`, `2`)", "19.90"),
+    ("fixed('1999', `2`)", "1999.00"),
+    ("fixed(`1.005`, `2`)", "1.01"),
+    ("fixed(`-1.005`, `2`)", "-1.01"),
+    ("fixed(`-0.004`, `2`)", "0.00"),
+    ("fixed(`2.5`, `0`)", "3"),
+    ("fixed(`1250`, `-2`)", "1300"),
+    ("fixed(divide(`199900`, `100`), '2')", "1999.00"),
+    ("extract('PO 4711, net 30', 'PO ([0-9]+), net ([0-9]+)')", "4711"),
+    ("extract('net 30', '[0-9]+')", "30"),
+    ("extract('net 30', 'PO ([0-9]+)')", None),
+    ("extract('PO', 'PO( [0-9]+)?')", None),
+    ("extract('a', 'x*')", ""),
+    ("extract(`20261122`, '^[0-9]{4}')", "2026"),
+    ("extract('Maß: 12', 'ß: ([0-9]+)')", "12"),
     ("exists(nothing)", False),
     ("exists(`false`)", True),
     ("exists(`0`)", True),
@@ -241,6 +259,10 @@ REFUSED = [
     ("matches(x, '(a)\\1')", {"x": "a"}, "RE2"),
     ("matches(x, 'a{9999}')", {"x": "a"}, "RE2"),
     ("matches(x, '^a')", {"x": []}, "matches() takes text"),
+    ("extract(x, '(')", {"x": "a"}, "extract() takes a regular expression that RE2 accepts"),
+    ("extract(x, 'a')", {"x": {}}, "extract() takes text, not an object"),
+    ("fixed(x, `2`)", {"x": "ten"}, "fixed() takes numbers"),
+    ("fixed(x, `0.5`)", {"x": 1}, "whole number"),
 ]
 
 
@@ -311,6 +333,6 @@ def test_jmespaths_own_functions_refuse_wrong_types_by_name_and_without_the_valu
 
 
 def test_every_function_of_jmespath_has_a_wrong_call_or_takes_anything():
-    assert {*WRONG_TYPES, *TAKE_ANYTHING} == set(Functions.FUNCTION_TABLE)
+    assert {*WRONG_TYPES, *TAKE_ANYTHING} == set(Functions.FUNCTION_TABLE) == set(STANDARD)
     for name, calls in WRONG_TYPES.items():
         assert all(call.startswith(f"{name}(") for call in calls)

@@ -1,19 +1,21 @@
 """The tables of the docs, made of the code: `make docs` writes them, a test sees that they are up to date."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bridge.mapping.functions import FUNCTIONS
+from bridge.mapping.functions import FUNCTIONS, Function
+from bridge.mapping.standard import STANDARD, Standard
 from bridge.settings import SETTINGS
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 
 
-def functions() -> str:
+def functions(table: Mapping[str, Function | Standard]) -> str:
     rows = ["| function | what it gives | example |", "|---|---|---|"]
-    for name, function in FUNCTIONS.items():
-        result = {True: "true", False: "false"}.get(function.result, function.result)
+    for name, function in table.items():
+        result = function.result if isinstance(function.result, str) else json.dumps(function.result)
         rows.append(f"| `{name}({function.arguments})` | {function.help} | ``{function.example}`` is `{result}` |")
     return "\n".join(rows)
 
@@ -29,7 +31,7 @@ def settings() -> str:
 
 #: File -> marker -> what stands between `<!-- marker -->` and `<!-- /marker -->`.
 TABLES: Mapping[str, Mapping[str, Callable[[], str]]] = {
-    "mapping.md": {"functions": functions},
+    "mapping.md": {"functions": lambda: functions(FUNCTIONS), "standard": lambda: functions(STANDARD)},
     "configuration.md": {"settings": settings},
 }
 
