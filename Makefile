@@ -34,6 +34,7 @@ fmt: $(VENV)/.dev ## Format the code, and mend what lint can mend
 .PHONY: docs
 docs: $(VENV)/.dev ## Write the tables of the docs anew
 	$(BIN)/python -m tests.support.tables
+	$(BIN)/python -m tests.support.tutorial
 
 .PHONY: audit
 audit: $(VENV)/.dev ## Look for known vulnerabilities in what we depend on

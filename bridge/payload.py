@@ -1,6 +1,6 @@
 """JSON as senders post it: read strictly, walked by plain paths."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -81,3 +81,13 @@ def walk(value: Any, steps: Sequence[str | int]) -> Any:
         else:
             return None if value is None else MISSING
     return value
+
+
+def parts(value: Any) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Every value in a value, itself first, with the steps that lead to it; as they are written."""
+    waiting: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
+    while waiting:
+        steps, here = waiting.pop()
+        yield steps, here
+        inner = here.items() if isinstance(here, dict) else enumerate(here) if isinstance(here, list) else ()
+        waiting += reversed([((*steps, step), below) for step, below in inner])

@@ -9,6 +9,7 @@ from bridge.cli import commands
 from bridge.mapping import examples, files
 from bridge.mapping.compiler import compile_source
 from bridge.senders import SENDERS
+from tests.support import tutorial
 from tests.support.making import NOW
 from tests.support.tables import TABLES, filled
 
@@ -28,6 +29,10 @@ def test_tables_are_up_to_date(name):
 
 #: What a recipe goes into that is given without a head.
 HEAD = 'sender: stripe\nsecrets: ["${STRIPE_WEBHOOK_SECRET}"]\n'
+
+
+def test_the_tutorial_says_what_its_commands_say(tmp_path):
+    assert tutorial.PAGE.read_text() == tutorial.played(tutorial.PAGE.read_text(), tmp_path), "run `make docs`"
 
 
 @pytest.mark.parametrize(("page", "start", "text"), BLOCKS, ids=lambda value: str(value)[-40:] if value else "")

@@ -17,6 +17,7 @@ from bridge.cli import (
     send,
     senders,
     serve,
+    suggest,
     try_,
     upgrade,
     worker,
@@ -59,6 +60,7 @@ COMMANDS = (
     senders,
     sandbox,
     demo,
+    suggest,
 )
 for module in COMMANDS:
     commands.add_command(module.command)

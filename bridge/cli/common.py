@@ -1,8 +1,10 @@
 """What several commands need: sources by name, requests from files, tables that fit the terminal."""
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,10 +16,12 @@ from rich.table import Table
 
 from bridge import bootstrap, settings
 from bridge.errors import OperatorError, SenderError
+from bridge.mapping import files
 from bridge.mapping.files import Mappings
 from bridge.mapping.hints import accepted
 from bridge.mapping.rules import Source
 from bridge.model import Request
+from bridge.senders import Sender
 from bridge.settings import Settings
 from bridge.store import Store
 from bridge.times import to_datetime
@@ -29,7 +33,12 @@ console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isat
 
 
 def find_source(values: Settings, name: str) -> Source:
-    """Raises OperatorError that names the sources there are."""
+    """By its name, or by the path of its mapping file. Raises OperatorError that names the sources there are."""
+    if name.endswith(files.SUFFIXES):
+        source, found = files.load_file(Path(name), partial(settings.read, os.environ))
+        if source is None:
+            raise OperatorError("\n".join(str(problem) for problem in found if problem.level == "error"))
+        return source
     mappings = bootstrap.load_mappings(values)
     if name in mappings.sources:
         return mappings.sources[name]
@@ -43,19 +52,25 @@ def request_from(source: Source, path: Path, target: str, values: Settings) -> R
     .http: a whole request, headers and body as they are. .json: a payload, which the sender's module puts into the
     form that its product sends. Anything else, such as .xml: the body as it is.
     """
-    content = path.read_bytes()
-    headers = {"content-type": source.sender.content_type, "user-agent": "metronome-bridge send"}
+    return request_of(source.sender, path.read_bytes(), path, target, values)
+
+
+def request_of(sender: Sender, content: bytes, path: Path, target: str, values: Settings) -> Request:
+    """The same where the content was read already: `path` says what it is, and is named in messages."""
+    headers = {"content-type": sender.content_type, "user-agent": "metronome-bridge send"}
     if path.suffix == ".http":
         return parse_http(content, target, values)
-    if path.suffix == ".json" and not source.sender.content_type.startswith("application/json"):
-        content = source.sender.compose(parse_json(content, path))
+    if path.suffix == ".json" and not sender.content_type.startswith("application/json"):
+        content = sender.compose(parse_json(content, path))
     return Request("POST", target, headers, content, values.public_urls)
 
 
 def parse_http(content: bytes, target: str, values: Settings) -> Request:
     """A captured request: request line, headers, empty line, body."""
-    head, separator, body = content.partition(b"\r\n\r\n")
-    lines = head.decode("latin-1").split("\r\n")
+    # Editors like to save such a file with other line ends.
+    end = b"\r\n" if b"\r\n\r\n" in content else b"\n"
+    head, separator, body = content.partition(2 * end)
+    lines = head.decode("latin-1").split(end.decode())
     words = lines[0].split(" ")
     if not separator or len(words) != 3:  # noqa: PLR2004
         raise OperatorError("the file is no HTTP request: a request line, headers and an empty line are expected")

@@ -15,7 +15,8 @@ from bridge.mapping.rules import Source
 SUFFIXES = (".yaml", ".yml")
 #: What mapping files may refer to.
 TABLES = (".csv",)
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+#: What a file may be called: it becomes part of the URL.
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def fingerprint(folder: Path) -> str:
 
 
 def load_file(path: Path, environ: Environ) -> tuple[Source | None, list[Problem]]:
-    if not _NAME.fullmatch(path.stem):
+    if not NAME.fullmatch(path.stem):
         return None, [Problem(str(path), 1, 1, "the name becomes part of the URL: a-z, 0-9, - and _ are accepted")]
     try:
         text = path.read_text(encoding="utf-8-sig")

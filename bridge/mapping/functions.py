@@ -355,6 +355,16 @@ class Functions(JMESPathFunctions):
             raise RuleError(f"{function_name}() cannot take {given}") from None
 
 
+class AllFunctions(Functions):
+    """Ours too, for whoever has jmespath walk a tree."""
+
+    def call_function(self, function_name: str, resolved_args: Iterable[Any]) -> Any:
+        function, arguments = FUNCTIONS.get(function_name), list(resolved_args)
+        if function is None:
+            return super().call_function(function_name, arguments)
+        return function.call(*arguments) if function.takes_null or exists(arguments[0]) else None
+
+
 def arity_problem(name: str, given: int) -> str | None:
     """What is wrong with calling `name` with `given` arguments, as lint says it."""
     if name in FUNCTIONS:

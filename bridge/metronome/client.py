@@ -78,12 +78,10 @@ class Client:
 
     def set_values(self, entity: str, entity_id: str, values: Mapping[str, str]) -> Outcome:
         """Sets these keys and keeps the others: all of them or none."""
-        body = {"entity": entity, "entity_id": entity_id, "custom_fields": dict(values)}
-        return self.call("POST", SET_VALUES, body)[0]
+        return self.call("POST", SET_VALUES, set_body(entity, entity_id, values))[0]
 
     def delete_values(self, entity: str, entity_id: str, keys: Sequence[str]) -> Outcome:
-        body = {"entity": entity, "entity_id": entity_id, "keys": list(keys)}
-        return self.call("POST", DELETE_VALUES, body)[0]
+        return self.call("POST", DELETE_VALUES, delete_body(entity, entity_id, keys))[0]
 
     def customers(self, query: Mapping[str, str]) -> tuple[Outcome, Mapping[str, Any]]:
         """One page of customers: {data: [...], next_page}. Empty unless accepted."""
@@ -154,6 +152,14 @@ class Client:
             session.mount("http://", adapter)
             self._local.session = session
         return self._local.session  # type: ignore[no-any-return]
+
+
+def set_body(entity: str, entity_id: str, values: Mapping[str, str]) -> dict[str, Any]:
+    return {"entity": entity, "entity_id": entity_id, "custom_fields": dict(values)}
+
+
+def delete_body(entity: str, entity_id: str, keys: Sequence[str]) -> dict[str, Any]:
+    return {"entity": entity, "entity_id": entity_id, "keys": list(keys)}
 
 
 def by_class(status: int) -> Verdict:

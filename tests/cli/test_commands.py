@@ -9,9 +9,8 @@ from bridge import settings
 from bridge.cli import commands
 from bridge.errors import OperatorError
 from bridge.senders import SENDERS
-from tests.support.making import ENTITY_ID
 from tests.support.processes import ours
-from tests.support.stripe_events import customer_updated, signed
+from tests.support.stripe_events import customer_updated
 
 OPEN = """\
 sender: none
@@ -56,36 +55,6 @@ def test_check_runs_examples(run):
     result = run("check")
     assert result.exit_code == 1
     assert "set tier: 'silver' is expected, 'gold' was made" in result.output
-
-
-def test_try_shows_what_would_be_written(run, put):
-    result = run("try", "stripe", put("event.json", json.dumps(customer_updated(tier="gold"))))
-    assert result.exit_code == 0
-    assert f"customer: customer {ENTITY_ID}" in result.output
-    assert "set    tier = gold" in result.output
-
-
-def test_try_says_which_rule_fails_and_why(run, put):
-    result = run("try", "stripe", put("event.json", json.dumps(customer_updated(metronome_id="x"))))
-    assert result.exit_code == 1
-    assert "rule 'customer': id: data.object.metadata.metronome_id is no UUID" in result.output
-
-
-def test_try_takes_a_whole_request(run, put):
-    given = signed(customer_updated(tier="gold"))
-    head = "POST /webhooks/stripe HTTP/1.1\r\nHost: x\r\nStripe-Signature: " + given["headers"]["Stripe-Signature"]
-    result = run("try", "stripe", put("event.http", head.encode() + b"\r\n\r\n" + given["data"]))
-    assert result.exit_code == 0
-    assert "tier = gold" in result.output
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "words"),
-    [("event.json", "{", "not JSON"), ("event.json", "[]", "an object was expected"), ("event.http", "x", "no HTTP")],
-)
-def test_try_explains_a_file_that_is_no_event(run, put, name, content, words):
-    result = run("try", "stripe", put(name, content))
-    assert words in str(result.exception)
 
 
 def test_an_unknown_source_is_answered_with_those_there_are(run, put):
