@@ -18,9 +18,10 @@ from bridge.mapping.live import Folder, Live
 from bridge.metronome.client import Client
 from bridge.metronome.directory import Directory
 from bridge.model import Attempt, GateState
+from bridge.pipeline.caller import Caller
 from bridge.pipeline.capture import Capturer
 from bridge.pipeline.deliver import Deliverer
-from bridge.pipeline.gatekeeper import Gatekeeper
+from bridge.pipeline.gatekeeper import Gate, Gatekeeper
 from bridge.pipeline.janitor import Janitor
 from bridge.pipeline.receive import Receiver
 from bridge.pipeline.reload import Reloader, adopt
@@ -114,18 +115,10 @@ def build_worker(bridge: Bridge) -> Worker:
     if not settings.metronome_api_token:
         raise OperatorError("METRONOME_API_TOKEN is not set: delivery needs it (BRIDGE_DELIVERY=off does without)")
     client = build_client(settings)
-    call_seconds = settings.metronome_connect_timeout_seconds + settings.metronome_timeout_seconds
-    lease_for = round((CALLS_PER_LEASE * call_seconds + LEASE_MARGIN_SECONDS) * SECOND)
+    lease_for = lease_of(settings)
     park_for = round(settings.park_days * DAY)
     clock = SteadyClock()
-    gatekeeper = Gatekeeper(
-        store.gate,
-        rate=settings.metronome_max_calls_per_second,
-        permit_for=lease_for,
-        clock=clock,
-        jitter=random.random,
-        alarm=log_gate,
-    )
+    gatekeeper = build_gatekeeper(settings, store.gate, clock)
     return Worker(
         store,
         translate=lambda event: translate(event, bridge.live.sources),
@@ -136,7 +129,7 @@ def build_worker(bridge: Bridge) -> Worker:
             clock=clock,
             jitter=random.random,
             sleep=time.sleep,
-            call_budget=round(call_seconds * SECOND),
+            call_budget=round(call_seconds(settings) * SECOND),
             park_for=park_for,
             resend_unchanged=settings.resend_unchanged,
             log=log_attempt,
@@ -175,6 +168,34 @@ def build_reloader(bridge: Bridge, *, delivers: bool) -> Reloader:
 
 def leave(_: Collection[str]) -> None:
     """Nothing is to be done about a source that is new here."""
+
+
+def call_seconds(settings: Settings) -> float:
+    """The longest that one call can take."""
+    return settings.metronome_connect_timeout_seconds + settings.metronome_timeout_seconds
+
+
+def lease_of(settings: Settings) -> int:
+    return round((CALLS_PER_LEASE * call_seconds(settings) + LEASE_MARGIN_SECONDS) * SECOND)
+
+
+def build_gatekeeper(settings: Settings, gate: Gate, clock: Callable[[], int]) -> Gatekeeper:
+    return Gatekeeper(
+        gate,
+        rate=settings.metronome_max_calls_per_second,
+        permit_for=lease_of(settings),
+        clock=clock,
+        jitter=random.random,
+        alarm=log_gate,
+    )
+
+
+def build_caller(settings: Settings, gate: Gate) -> Caller:
+    """For commands that ask Metronome themselves. Raises OperatorError if there is no token to ask with."""
+    if not settings.metronome_api_token:
+        raise OperatorError("METRONOME_API_TOKEN is not set: Metronome cannot be asked without it")
+    clock = SteadyClock()
+    return Caller(build_gatekeeper(settings, gate, clock), clock=clock, jitter=random.random, sleep=time.sleep)
 
 
 def build_janitor(settings: Settings, store: Store, clock: Callable[[], int]) -> Janitor | None:

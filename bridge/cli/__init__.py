@@ -11,7 +11,9 @@ from bridge.cli import (
     dead_letters,
     demo,
     diagnose,
+    drift,
     events,
+    keys,
     replay,
     sandbox,
     send,
@@ -61,6 +63,8 @@ COMMANDS = (
     sandbox,
     demo,
     suggest,
+    keys,
+    drift,
 )
 for module in COMMANDS:
     commands.add_command(module.command)

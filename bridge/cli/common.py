@@ -99,7 +99,7 @@ def opened_store() -> Iterator[Store]:
 def confirmed(question: str, *, yes: bool) -> None:
     """Returns if `yes` was said, on the command line or now. Ends the command otherwise."""
     if not yes:
-        click.confirm(question, abort=True)
+        click.confirm(question, abort=True, err=True)
 
 
 def progress(what: str) -> Callable[[Sequence[T]], Iterable[T]]:
@@ -122,6 +122,27 @@ def when(micros: int) -> str:
     return to_datetime(micros).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
 def load() -> tuple[Settings, Mappings]:
     values = settings.load()
     return values, bootstrap.load_mappings(values)
+
+
+def sound_mappings(values: Settings) -> Mappings:
+    """Raises OperatorError that says everything that is wrong with the mapping files."""
+    mappings = bootstrap.load_mappings(values)
+    if mappings.errors:
+        raise OperatorError("\n".join(map(str, mappings.errors)))
+    return mappings
+
+
+def format_option(run: Callable[..., None]) -> Callable[..., None]:
+    choice = click.Choice(["text", "json"])
+    return click.option("--format", "form", type=choice, default="text", show_default=True)(run)
+
+
+def print_json(value: Any) -> None:
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))

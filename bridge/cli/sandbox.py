@@ -41,7 +41,7 @@ def command(host: str, port: int, token: str | None, data: Path | None, **faults
 
 
 def populate(world: World, path: Path) -> None:
-    """{customers: [{name, id, ingest_aliases, salesforce_account_id}], contracts: [{customer_id, ...}]}"""
+    """{customers: [{name, id, ingest_aliases, salesforce_account_id}], contracts: [{customer_id, ...}], ...}"""
     try:
         scene = orjson.loads(path.read_bytes())
     except orjson.JSONDecodeError as error:

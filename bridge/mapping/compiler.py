@@ -240,6 +240,8 @@ class Compiler:
             when_missing=Absent(data.get("when_missing", absent or Absent.SKIP)),
             when_null=Absent(data.get("when_null", absent or Absent.REMOVE)),
             too_long=TooLong(data.get("too_long", TooLong.ERROR)),
+            unique=data.get("unique"),
+            place=self.document.key_place(path),
         )
 
     def example(self, index: int, data: Mapping[str, Any]) -> Example:

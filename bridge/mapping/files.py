@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from bridge.mapping import examples
+from bridge.mapping import examples, keys
 from bridge.mapping.compiler import Environ, compile_source
 from bridge.mapping.documents import Problem
 from bridge.mapping.rules import Source
@@ -75,6 +75,11 @@ def load(folder: Path, environ: Environ) -> Mappings:
             problems.append(Problem(str(path), 1, 1, f"another file has the name {source.name} too"))
         elif source:
             sources[source.name] = source
+    disagreements = list(keys.disagreements(sources.values()))
+    problems += disagreements
+    sources = {
+        name: one for name, one in sources.items() if one.path not in {problem.path for problem in disagreements}
+    }
     return Mappings(MappingProxyType(sources), tuple(problems), frozenset(path.stem for path in paths))
 
 

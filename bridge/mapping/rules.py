@@ -50,6 +50,10 @@ class FieldRule:
     when_missing: Absent = Absent.SKIP
     when_null: Absent = Absent.REMOVE
     too_long: TooLong = TooLong.ERROR
+    #: Whether no two entities may have the same value. None: the file does not say.
+    unique: bool | None = None
+    #: Line and column in the mapping file, from 1.
+    place: tuple[int, int] = field(default=(1, 1), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

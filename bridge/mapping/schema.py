@@ -126,12 +126,15 @@ class FieldRuleSchema(Strict):
     when_missing = Word(SAID_ABSENT)
     when_null = Word(SAID_ABSENT)
     too_long = Word(TooLong)
+    unique = Switch()
 
     @validates_schema
     def check_origin(self, data: Mapping[str, Any], **_: Any) -> None:
         if ("path" in data) == ("value" in data):
             raise ValidationError("either path or value is needed, and not both")
-        if "value" in data and len(data) > 1:
+        if "value" in data and data.get("unique"):
+            raise ValidationError("a constant value is the same for every entity, and cannot be unique: drop unique")
+        if "value" in data and not data.keys() <= {"value", "unique"}:
             raise ValidationError("a constant value is never missing, null or too long: drop the other keys")
 
 

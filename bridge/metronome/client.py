@@ -88,8 +88,9 @@ class Client:
         return self.call("GET", CUSTOMERS, query=query)
 
     def call(
-        self, method: str, path: str, body: Any = None, *, query: Mapping[str, str] | None = None
+        self, method: str, path: str, body: Any = None, *, query: Mapping[str, str | Sequence[str]] | None = None
     ) -> tuple[Outcome, Mapping[str, Any]]:
+        """The outcome and the answer, which is an object. With a `query` it is a page: `data` is a list."""
         deadline = self.clock() + round(sum(self.timeout) * SECOND)
         try:
             with self.session().request(

@@ -15,7 +15,7 @@ from flask import Flask, Response, g, request
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 from werkzeug.exceptions import HTTPException
 
-from bridge.metronome.world import ApiError, Json, World
+from bridge.metronome.world import PARTS, ApiError, Json, World
 from bridge.model import ENTITIES, MAX_KEY_LENGTH, MAX_VALUE_LENGTH
 
 #: What a list endpoint gives at most, and by default.
@@ -96,6 +96,21 @@ class ContractsBody(Body):
     customer_id = uuid(required=True)
 
 
+class ItemBody(Body):
+    id = uuid(required=True)
+
+
+class PartBody(Body):
+    entity = fields.String(required=True, validate=validate.OneOf(PARTS))
+    id = uuid(required=True)
+
+
+class CatalogBody(Body):
+    entity = fields.String(required=True, validate=validate.OneOf(["billable_metric", "contract_product", "rate_card"]))
+    id = uuid()
+    name = fields.String(required=True)
+
+
 class ContractBody(Body):
     customer_id = uuid(required=True)
     id = uuid()
@@ -103,6 +118,8 @@ class ContractBody(Body):
     uniqueness_key = fields.String()
     salesforce_opportunity_id = fields.String()
     netsuite_sales_order_id = fields.String()
+    #: The API makes these up from what it is told of each.
+    parts = fields.List(fields.Nested(PartBody))
 
 
 class FaultsBody(Schema):
@@ -119,6 +136,7 @@ class ControlBody(Schema):
     faults = fields.Nested(FaultsBody)
     customers = fields.List(fields.Nested(CustomerBody))
     contracts = fields.List(fields.Nested(ContractBody))
+    catalog = fields.List(fields.Nested(CatalogBody))
 
 
 def set_values(world: World, body: Json) -> None:
@@ -158,12 +176,13 @@ def list_customers(world: World, _body: Json) -> Json:
     ids = [one.lower() for one in request.args.getlist("customer_ids")]
     if max(len(accounts), len(ids)) > PAGE:
         raise ApiError(400, f"at most {PAGE} ids are accepted")
+    wanted = set(ids)
+    asked_for = [one for one in world.customers if one in wanted] if ids else world.customers
     rows = [
         customer
-        for customer in map(world.customer, world.customers)
+        for customer in map(world.customer, asked_for)
         if (not aliases or set(aliases) & set(customer["ingest_aliases"]))
         and (not accounts or customer["customer_config"]["salesforce_account_id"] in accounts)
-        and (not ids or customer["id"] in ids)
     ]
     return page(rows, int(limit))
 
@@ -179,6 +198,18 @@ def get_customer(world: World, _body: Json, customer_id: str) -> Json:
 def list_contracts(world: World, body: Json) -> Json:
     owned = [one for one in map(world.contract, world.contracts) if one["customer_id"] == body["customer_id"].lower()]
     return {"data": owned}
+
+
+def get_billable_metric(world: World, _body: Json, billable_metric_id: str) -> Json:
+    return {"data": world.item("billable_metric", billable_metric_id.lower())}
+
+
+def get_product(world: World, body: Json) -> Json:
+    return {"data": world.item("contract_product", body["id"].lower())}
+
+
+def get_rate_card(world: World, body: Json) -> Json:
+    return {"data": world.item("rate_card", body["id"].lower())}
 
 
 def page(rows: Sequence[Json], limit: int) -> Json:
@@ -201,6 +232,9 @@ ROUTES: Sequence[tuple[str, str, type[Schema] | None, Callable[..., Json | None]
     ("POST", "/v1/customers", CustomerBody, create_customer),
     ("GET", "/v1/customers/<customer_id>", None, get_customer),
     ("POST", "/v2/contracts/list", ContractsBody, list_contracts),
+    ("GET", "/v1/billable-metrics/<billable_metric_id>", None, get_billable_metric),
+    ("POST", "/v1/contract-pricing/products/get", ItemBody, get_product),
+    ("POST", "/v1/contract-pricing/rate-cards/get", ItemBody, get_rate_card),
 )
 
 
@@ -254,7 +288,7 @@ def create_sandbox(world: World, *, clock: Callable[[], int], token: str | None 
 
 
 def arrange(world: World, given: Any, now: int) -> None:
-    """Set the scene: {reset, faults: {...}, customers: [...], contracts: [...]}, all optional. Raises ApiError."""
+    """Set the scene: {reset, faults: {}, customers: [], contracts: [], catalog: []}, all optional. Raises ApiError."""
     body = validated(ControlBody, given)
     if body.get("reset"):
         world.reset()
@@ -263,6 +297,8 @@ def arrange(world: World, given: Any, now: int) -> None:
         world.add_customer(customer, now)
     for contract in body.get("contracts", []):
         world.add_contract(contract, now)
+    for item in body.get("catalog", []):
+        world.add_item(item, now)
 
 
 def check_token(token: str | None) -> None:

@@ -9,10 +9,30 @@ from typing import Any
 
 from bridge.times import SECOND, to_iso
 
+Json = dict[str, Any]
+
+#: Parts of a contract that carry custom fields of their own: where they are in it, and what each must have besides.
+ANY_PRODUCT = {"id": "00000000-0000-4000-8000-000000000000", "name": "any"}
+PARTS: Mapping[str, tuple[str, Json]] = {
+    "commit": ("commits", {"type": "PREPAID", "product": ANY_PRODUCT, "created_at": "2026-01-01T00:00:00Z"}),
+    "contract_credit": ("credits", {"type": "CREDIT", "product": ANY_PRODUCT}),
+    "scheduled_charge": ("scheduled_charges", {"product": ANY_PRODUCT, "schedule": {"schedule_items": []}}),
+    "subscription": (
+        "subscriptions",
+        {
+            "subscription_rate": {"billing_frequency": "MONTHLY", "product": ANY_PRODUCT},
+            "collection_schedule": "ADVANCE",
+            "proration": {"is_prorated": False, "invoice_behavior": "BILL_IMMEDIATELY"},
+            "quantity_schedule": [],
+            "starting_at": "2026-01-01T00:00:00Z",
+            "quantity_management_mode": "QUANTITY_ONLY",
+            "billing_periods": {},
+        },
+    ),
+}
+
 #: How many calls are remembered; all are counted.
 MAX_CALLS = 10_000
-
-Json = dict[str, Any]
 
 
 class ApiError(Exception):
@@ -48,6 +68,8 @@ class World:
     faults: Faults = field(default_factory=Faults)
     customers: dict[str, Json] = field(default_factory=dict)
     contracts: dict[str, Json] = field(default_factory=dict)
+    #: Billable metrics, products and rate cards, by kind and id.
+    catalog: dict[tuple[str, str], Json] = field(default_factory=dict)
     #: (entity, key) -> whether its values must be unique.
     keys: dict[tuple[str, str], bool] = field(default_factory=dict)
     values: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
@@ -146,10 +168,36 @@ class World:
             **{name: [] for name in ("commits", "overrides", "scheduled_charges", "transitions", "usage_filter")},
             **{name: given[name] for name in named if name in given},
         }
+        for part in given.get("parts", ()):
+            place, _ = PARTS[part["entity"]]
+            self.contracts[contract_id].setdefault(place, []).append(part["id"].lower())
         return self.contract(contract_id)
 
     def contract(self, contract_id: str) -> Json:
-        return {**self.contracts[contract_id], "custom_fields": self.held("contract", contract_id)}
+        parts = {
+            place: [
+                {"id": one, **content, "custom_fields": self.held(entity, one)}
+                for one in self.contracts[contract_id].get(place, ())
+            ]
+            for entity, (place, content) in PARTS.items()
+        }
+        return {**self.contracts[contract_id], **parts, "custom_fields": self.held("contract", contract_id)}
+
+    def add_item(self, given: Mapping[str, Any], now: int) -> None:
+        """A billable metric, a product or a rate card."""
+        item_id, name = str(given.get("id") or uuid.uuid4()).lower(), given["name"]
+        made = {"name": name, "created_at": to_iso(now), "created_by": "sandbox"}
+        content: Mapping[str, Json] = {
+            "billable_metric": {"name": name},
+            "contract_product": {"type": "FIXED", "initial": made, "current": made, "updates": []},
+            "rate_card": made,
+        }
+        self.catalog[given["entity"], item_id] = {"id": item_id, **content[given["entity"]]}
+
+    def item(self, entity: str, item_id: str) -> Json:
+        if (entity, item_id) not in self.catalog:
+            raise ApiError(404, f"no such {entity}")
+        return {**self.catalog[entity, item_id], "custom_fields": self.held(entity, item_id)}
 
     def held(self, entity: str, entity_id: str) -> dict[str, str]:
         return dict(self.values.get((entity, entity_id), {}))
@@ -176,6 +224,7 @@ class World:
             ],
             "customers": [self.customer(customer_id) for customer_id in self.customers],
             "contracts": [self.contract(contract_id) for contract_id in self.contracts],
+            "catalog": [{"entity": entity, **self.item(entity, item_id)} for entity, item_id in self.catalog],
             "statuses": {str(status): count for status, count in sorted(self.statuses.items())},
             "calls": list(self.calls),
         }

@@ -9,7 +9,7 @@ from bridge.model import Attempt, ChangeState, Field, Outcome, StoredChange, Ver
 from bridge.pipeline.fold import Fold, doubted, fold
 from bridge.pipeline.gatekeeper import Gatekeeper
 from bridge.pipeline.retry import Decision, Next, decide, said
-from bridge.store.entities import Claim, Entities, Mark, Settlement
+from bridge.store.entities import Claim, Doubt, Entities, Mark, Settlement
 from bridge.times import HOUR, MINUTE, SECOND
 
 #: After these a call may have done what it asks for, or may still do so.
@@ -85,7 +85,7 @@ class Deliverer:
         settled = self.entities.settle(claim, self.settlement(delivery, decision, work.changes), self.clock())
         if not settled and (keys := delivery.touched()):
             # We were stopped in the middle, and whoever took our place may have written something newer before us.
-            self.entities.doubt(claim, keys, self.clock())
+            self.entities.doubt([Doubt(claim.entity, claim.entity_id, tuple(keys), self.clock())])
         return bool(delivery.attempts) and decision.next not in (Next.RETRY, Next.YIELD)
 
     def write(self, delivery: Delivery, changes: Sequence[StoredChange]) -> Decision:

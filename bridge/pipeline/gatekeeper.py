@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 from bridge.model import GateState, Outcome, Verdict
 from bridge.pipeline.gate import Admission, admit, after, pay, released, returned, widened
-from bridge.store.gate import Gate
+
+T = TypeVar("T")
 
 #: How much of the budget is given out: calls bunch up between here and Metronome, where they are counted.
 SPENT = 0.96
@@ -13,6 +15,14 @@ SPENT = 0.96
 OUTAGE_FROM = 5
 
 HARMLESS = (Verdict.ACCEPTED, Verdict.REFUSED, Verdict.UNKNOWN)
+
+
+class Gate(Protocol):
+    """A state that whoever calls changes, one after the other: `store.gate` for all replicas."""
+
+    def state(self) -> GateState: ...
+
+    def change(self, step: Callable[[GateState, int], tuple[GateState, T]], now: int) -> T: ...
 
 
 class Gatekeeper:

@@ -9,6 +9,7 @@ from bridge.store.entities import Entities, Queue
 from bridge.store.events import Events
 from bridge.store.gate import Gate
 from bridge.store.glance import Glance, Glances
+from bridge.store.held import Holdings
 from bridge.store.letters import Letters
 from bridge.store.references import References
 from bridge.store.retention import Retention
@@ -24,6 +25,7 @@ class Store:
     events: Events
     changes: Changes
     entities: Entities
+    holdings: Holdings
     references: References
     letters: Letters
     captures: Captures
@@ -59,6 +61,7 @@ def open_store(url: str, connections: int, lookup_cache: int) -> Store:
         events=Events(database, changes),
         changes=changes,
         entities=Entities(database),
+        holdings=Holdings(database),
         references=references,
         letters=Letters(database),
         captures=Captures(database),

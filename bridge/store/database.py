@@ -90,6 +90,11 @@ class Database:
     def is_sqlite(self) -> bool:
         return self.url.get_backend_name() == "sqlite"
 
+    @property
+    def is_there(self) -> bool:
+        """False if it is a file that does not exist: connecting would make one."""
+        return not self.is_sqlite or Path(str(self.url.database)).exists()
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Each statement sees what is committed when it begins."""

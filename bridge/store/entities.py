@@ -99,6 +99,16 @@ class Work:
     fields: Mapping[str, Field]
 
 
+class Doubt(NamedTuple):
+    """Keys of an entity that Metronome may hold something else of than we think."""
+
+    entity: str
+    entity_id: str
+    keys: tuple[str, ...]
+    #: When they are to be written again.
+    due_at: int
+
+
 class Mark(NamedTuple):
     """What became of a change."""
 
@@ -133,9 +143,9 @@ class Entities:
         # Returning something makes one statement of many rows: see `store.changes`.
         self.put_fields = upsert.returning(fields.c.key)
         again = database.insert(entities)
+        sooner = case((entities.c.due_at < again.excluded.due_at, entities.c.due_at), else_=again.excluded.due_at)
         self.put_doubt = again.on_conflict_do_update(
-            index_elements=list(entities.primary_key),
-            set_={"due_at": again.excluded.due_at, "doubts": entities.c.doubts + 1},
+            index_elements=list(entities.primary_key), set_={"due_at": sooner, "doubts": entities.c.doubts + 1}
         )
 
     def claim(self, lease: str, limit: int, now: int, until: int) -> list[Claim]:
@@ -178,15 +188,15 @@ class Entities:
                 connection.execute(WAIT_FOR_RETRY, which)
         return True
 
-    def doubt(self, claim: Claim, keys: Iterable[str], now: int) -> None:
-        """Somebody has written these keys after the lease was lost: have whatever should be there written again.
+    def doubt(self, doubts: Iterable[Doubt]) -> None:
+        """Somebody else has written these keys: have whatever should be there written again.
 
-        Whoever holds the lease now may have written before; it notices when it settles.
+        Whoever holds a lease now may have written before; it notices when it settles.
         """
-        which = key_of(claim.entity, claim.entity_id)
         with self.database.write() as connection:
-            connection.execute(self.put_doubt, queued(claim.entity, claim.entity_id, now) | {"doubts": 1})
-            connection.execute(DOUBT_FIELDS, which | {"keys": sorted(keys)})
+            for one in sorted(doubts):
+                connection.execute(self.put_doubt, queued(one.entity, one.entity_id, one.due_at) | {"doubts": 1})
+                connection.execute(DOUBT_FIELDS, key_of(one.entity, one.entity_id) | {"keys": sorted(one.keys)})
 
     def mark(self, connection: Connection, states: Mapping[int, Mark]) -> None:
         """One statement for all changes that came out alike."""

@@ -1,13 +1,16 @@
 """What the bridge asks and what the sandbox answers, held against Metronome's own description of its API."""
 
 import json as stdlib_json
+import re
 
 import orjson
 import pytest
 
+from bridge.metronome import keys, reading
 from bridge.metronome.directory import LOOKUPS, Directory
+from bridge.metronome.reading import MANY, READERS, WITH_CONTRACTS
 from bridge.metronome.sandbox import ROUTES, create_sandbox
-from bridge.metronome.world import World
+from bridge.metronome.world import PARTS, World
 from bridge.model import ENTITIES, Reference
 from tests.metronome.conftest import NOW
 from tests.metronome.document import (
@@ -18,6 +21,7 @@ from tests.metronome.document import (
     find_operation,
     problems,
     request_problems,
+    resolve,
     schema_of,
 )
 from tests.metronome.server import json
@@ -153,6 +157,7 @@ def test_a_lookup_and_its_pages_are_what_the_document_describes(server, client, 
 
 # What the sandbox answers.
 
+CATALOG = ("billable_metric", "contract_product", "rate_card")
 ACCOUNT = "0015f00000AbCdEAAV"
 SCENE = {
     "customers": [
@@ -163,15 +168,23 @@ SCENE = {
         {"customer_id": ENTITY_ID},
         {
             "customer_id": ENTITY_ID,
+            "parts": [{"entity": entity, "id": ENTITY_ID} for entity in PARTS],
             "name": "First",
             "uniqueness_key": "first",
             "salesforce_opportunity_id": "006",
             "netsuite_sales_order_id": "7",
         },
     ],
+    "catalog": [{"entity": entity, "id": ENTITY_ID, "name": "Seats"} for entity in CATALOG],
 }
 KEY = {"entity": "customer", "key": "tier", "enforce_uniqueness": True}
 LIST_CONTRACTS = "/v2/contracts/list"
+METRIC, PRODUCT, RATE_CARD = (
+    "/v1/billable-metrics",
+    "/v1/contract-pricing/products/get",
+    "/v1/contract-pricing/rate-cards/get",
+)
+OTHER = ENTITY_ID.replace("9", "8")
 ASKED = [
     ("POST", SET, set_body(), 200),
     ("POST", SET, set_body(entity_id="cus_1"), 400),
@@ -197,6 +210,11 @@ ASKED = [
     ("POST", CUSTOMERS, {"name": "New", "ingest_aliases": ["cus_1"]}, 409),
     ("POST", LIST_CONTRACTS, {"customer_id": ENTITY_ID}, 200),
     ("POST", LIST_CONTRACTS, {}, 400),
+    ("GET", f"{METRIC}/{ENTITY_ID}", None, 200),
+    ("GET", f"{METRIC}/{OTHER}", None, 404),
+    *(("POST", path, {"id": ENTITY_ID}, 200) for path in (PRODUCT, RATE_CARD)),
+    *(("POST", path, {"id": OTHER}, 404) for path in (PRODUCT, RATE_CARD)),
+    *(("POST", path, {"id": "prod_1"}, 400) for path in (PRODUCT, RATE_CARD)),
 ]
 
 
@@ -208,8 +226,8 @@ def sandbox():
     assert caller.post("/sandbox", json={**SCENE, "faults": {"enforce_customers": True}}).status_code == 200
     for path, body in (("addKey", KEY), ("setValues", set_body())):
         assert caller.post(f"/v1/customFields/{path}", json=body, headers=HEADERS).status_code == 200
-    contract = {"entity": "contract", "entity_id": ENTITY_ID, "custom_fields": {"tier": "gold"}}
-    assert caller.post(SET, json=contract, headers=HEADERS).status_code == 200
+    for entity in ("contract", *PARTS, *CATALOG):
+        assert caller.post(SET, json=set_body(entity=entity), headers=HEADERS).status_code == 200
     return caller
 
 
@@ -226,6 +244,39 @@ def test_the_answers_that_were_checked_had_something_in_them(sandbox):
     assert [customer["custom_fields"] for customer in customers] == [{"tier": "gold"}, {}]
     contracts = sandbox.post(LIST_CONTRACTS, headers=HEADERS, json={"customer_id": ENTITY_ID}).json["data"]
     assert [contract.get("name") for contract in contracts] == [None, "First"]
+    parts = [part for place, _ in PARTS.values() for part in contracts[1][place]]
+    assert [part["custom_fields"] for part in parts] == [{"tier": "gold"}] * len(PARTS)
+    metric = sandbox.get(f"{METRIC}/{ENTITY_ID}", headers=HEADERS).json["data"]
+    assert metric["custom_fields"] == {"tier": "gold"}
+
+
+@pytest.mark.parametrize("entity", [*READERS, *WITH_CONTRACTS])
+def test_what_is_read_back_is_asked_for_and_read_as_the_document_describes(server, client, entity):
+    if entity in WITH_CONTRACTS:
+        reading.contracts(client, ENTITY_ID)
+        reading.customer_ids(client, None, archived=True)
+        reading.customer_ids(client, "2", archived=False)
+        assert_described(server, 3)
+        return
+    READERS[entity].one(client, ENTITY_ID)
+    assert_described(server, 1)
+    if READERS[entity].many:
+        READERS[entity].many(client, [ENTITY_ID] * MANY)
+        assert_described(server, 2)
+
+
+def test_every_part_of_a_contract_that_is_read_has_custom_fields_in_the_document():
+    contract = COMPONENTS["schemas"]["ContractV2"]["properties"]
+    for place in reading.PARTS.values():
+        part = resolve(resolve(contract[place])["items"])
+        assert "custom_fields" in part["properties"], place
+
+
+def test_asking_for_keys_and_adding_them_is_what_the_document_describes(server, client):
+    keys.list_keys(client)
+    keys.list_keys(client, "2")
+    keys.add_key(client, "customer", "größe", unique=True)
+    assert_described(server, 3)
 
 
 @pytest.mark.parametrize("fault", [{"outage": True}, {"error_rate": 1}, {"rate_limit": 0.1}], ids=str)
@@ -246,7 +297,7 @@ def test_the_sandbox_offers_what_the_document_describes_and_the_document_is_abou
 
 @pytest.mark.parametrize(("method", "path", "schema"), [(method, path, schema) for method, path, schema, _ in ROUTES])
 def test_the_sandbox_requires_what_the_document_requires(method, path, schema):
-    operation, _ = find_operation(method, path.replace("<customer_id>", ENTITY_ID))
+    operation, _ = find_operation(method, re.sub("<.*>", ENTITY_ID, path))
     if schema is None:
         assert "requestBody" not in operation
         return

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from bridge.model import Attempt, ChangeState, Field, Outcome, Stamp, Verdict
-from bridge.store.entities import Claim, Mark, Settlement
+from bridge.store.entities import Claim, Doubt, Mark, Settlement
 from bridge.times import SECOND
 from tests.support.making import ENTITY_ID, NOW, OTHER_ID, asking, by_payload
 
@@ -93,10 +93,10 @@ def test_whoever_lost_the_lease_settles_nothing(store):
 
 def test_what_somebody_without_a_lease_wrote_is_doubted_and_due(store):
     put(store, asking("evt_1", {"tier": "gold", "plan": "pro"}))
-    (slow,) = claim(store)
+    assert claim(store)
     (fast,) = claim(store, now=LATER, lease="theirs")
     assert store.entities.settle(fast, delivered(store.entities.load(fast, LATER)), LATER)
-    store.entities.doubt(slow, ["tier"], LATER)
+    store.entities.doubt([Doubt("customer", ENTITY_ID, ("tier",), LATER)])
     held = store.entities.fields_of("customer", ENTITY_ID)
     assert {key: found.doubted for key, found in held.items()} == {"tier": True, "plan": False}
     (again,) = claim(store, now=LATER, lease="third")
@@ -109,10 +109,10 @@ def test_what_somebody_without_a_lease_wrote_is_doubted_and_due(store):
 def test_whoever_holds_the_lease_while_somebody_else_writes_doubts_its_own_values(store):
     """Its call may have come before the other's."""
     put(store, asking("evt_1", {"tier": "gold"}))
-    (slow,) = claim(store)
+    assert claim(store)
     (fast,) = claim(store, now=LATER, lease="theirs")
     work = store.entities.load(fast, LATER)
-    store.entities.doubt(slow, ["tier"], LATER)
+    store.entities.doubt([Doubt("customer", ENTITY_ID, ("tier",), LATER)])
     assert store.entities.settle(fast, delivered(work), LATER)
     held = store.entities.fields_of("customer", ENTITY_ID)
     assert held["tier"].doubted
