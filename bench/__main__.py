@@ -1,4 +1,4 @@
-"""python -m bench ingest|freshness|burst|outage|flat|rules: see README.md."""
+"""python -m bench ingest|freshness|burst|outage|flat|rules|diff: see README.md."""
 
 import statistics
 import threading
@@ -8,6 +8,7 @@ from datetime import datetime
 import click
 
 from bench import load
+from bench.diff import diff
 from bench.flat import flat
 from bench.load import Events, Sent, percentile
 from bench.rules import rules
@@ -109,6 +110,7 @@ def outage(databases: dict[str, str | None], rate: float, customers: int, before
         click.echo(f"{name:15} correct {seconds:4.1f} s after the end of the outage; calls by status: {calls}")
 
 
+commands.add_command(diff)
 commands.add_command(flat)
 commands.add_command(rules)
 

@@ -140,6 +140,14 @@ class Reference(NamedTuple):
         return self.value if self.kind == "id" else f"{self.kind} {self.value}"
 
 
+class Target(NamedTuple):
+    """One key of one entity, as a rule names it."""
+
+    entity: str
+    reference: Reference
+    key: str
+
+
 class ChangeState(StrEnum):
     #: Waits for its entity's turn.
     PENDING = "pending"

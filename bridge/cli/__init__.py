@@ -11,6 +11,7 @@ from bridge.cli import (
     dead_letters,
     demo,
     diagnose,
+    diff,
     drift,
     events,
     keys,
@@ -65,6 +66,7 @@ COMMANDS = (
     suggest,
     keys,
     drift,
+    diff,
 )
 for module in COMMANDS:
     commands.add_command(module.command)

@@ -10,6 +10,7 @@ from bridge.store.events import Events
 from bridge.store.gate import Gate
 from bridge.store.glance import Glance, Glances
 from bridge.store.held import Holdings
+from bridge.store.history import History
 from bridge.store.letters import Letters
 from bridge.store.references import References
 from bridge.store.retention import Retention
@@ -23,6 +24,7 @@ __all__ = ["Store", "open_store"]
 class Store:
     database: Database
     events: Events
+    history: History
     changes: Changes
     entities: Entities
     holdings: Holdings
@@ -56,9 +58,11 @@ def open_store(url: str, connections: int, lookup_cache: int) -> Store:
     queue = Queue(database)
     references = References(database, queue, lookup_cache)
     changes = Changes(database, queue, references)
+    events = Events(database, changes)
     return Store(
         database=database,
-        events=Events(database, changes),
+        events=events,
+        history=History(database, events),
         changes=changes,
         entities=Entities(database),
         holdings=Holdings(database),

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import (
+    CTE,
     BigInteger,
     Column,
     ColumnElement,
@@ -81,7 +82,7 @@ class Events:
         self.count = select(
             counted(RECEIVED, events.c.id), *(counted(which, events.c.state, events.c.id) for which in left)
         )
-        self.oldest = oldest(func.length if database.is_sqlite else func.octet_length)
+        self.oldest = oldest(payload_size(database))
 
     def add(self, source: str, received: Sequence[Event], headers: Mapping[str, str], now: int) -> int:
         """Store what was not seen before, on disk when this returns. How many were new.
@@ -224,16 +225,25 @@ def take(new: Counter[tuple[str, str]], row: Row) -> bool:
     return new[key] >= 0
 
 
-def oldest(size: Callable[..., ColumnElement[int]]) -> Select[Any]:
-    """The events that have waited longest, as many as are asked for and as go into MAX_BYTES, but at least one."""
+def payload_size(database: Database) -> ColumnElement[int]:
+    return (func.length if database.is_sqlite else func.octet_length)(events.c.payload).label("bytes")
+
+
+def oldest(size: ColumnElement[int]) -> Select[Any]:
+    """The events that have waited longest, as many as are asked for and as fit."""
     due = (
-        select(events.c.id, size(events.c.payload).label("bytes"))
+        select(events.c.id, size)
         .where(RECEIVED)
         .order_by(events.c.id)
         .limit(bindparam("most"))
         .with_for_update(skip_locked=True)
         .cte("due")
     )
+    return fitting(due)
+
+
+def fitting(due: CTE) -> Select[Any]:
+    """The first of these events, as many as go into MAX_BYTES, but at least one. `due` has their numbers and sizes."""
     before = func.sum(due.c.bytes).over(order_by=due.c.id) - due.c.bytes
     sized = select(due.c.id, before.label("before")).subquery("sized")
     return select(events).join(sized, sized.c.id == events.c.id).where(sized.c.before < MAX_BYTES).order_by(events.c.id)

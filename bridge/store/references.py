@@ -105,6 +105,13 @@ class References:
             connection.execute(self.ask, unknown)
         return known
 
+    def known(self, wanted: Collection[tuple[str, Reference]]) -> Mapping[tuple[str, Reference], str]:
+        """The entity ids that lookups have found, however long ago. For showing: nothing becomes due."""
+        asked = sorted((entity, *reference) for entity, reference in wanted)
+        with self.database.read() as connection:
+            found = connection.execute(KNOWN, {"asked": asked, "since": -1}) if asked else ()
+            return {(row.entity, Reference(row.kind, row.value)): row.entity_id for row in found}
+
     def claim(self, lease: str, limit: int, now: int, until: int) -> list[Question]:
         given = {"now": now, "most": limit, "new_lease": lease, "until": until}
         with self.database.write_one() as connection:

@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import event, inspect, text
 
 from bench.fill import NOW, fill
-from bench.flat import OPERATIONS, UNTIL, timed
+from bench.flat import OPERATIONS, UNTIL, alone, timed
 from bridge.store import open_store
 from bridge.store.entities import MAX_CHANGES
-from bridge.times import HOUR
+from bridge.store.history import Span, Window
+from bridge.times import HOUR, SECOND
 from tests.conftest import made_database
 
 EVENTS = 20_000
@@ -60,7 +61,24 @@ def replay(store, events):
     yield lambda: store.events.replay([events // 2, events // 2 + 1])
 
 
-MORE = {"answer a reference": answer, "postpone a reference": postpone, "replay events": replay}
+def span(store, events):
+    yield lambda: store.history.span(Window(NOW - HOUR, NOW - 60 * SECOND, 100), "rare")
+
+
+def page_of(source):
+    """Half way through the history."""
+    return alone(lambda store, events: next(store.history.pages(source, Span(events // 2, events, 0, NOW)), None))
+
+
+MORE = {
+    "answer a reference": answer,
+    "postpone a reference": postpone,
+    "replay events": replay,
+    "span of the history": span,
+    "page of a busy source": page_of("stripe"),
+    "page of a rare source": page_of("rare"),
+    "page of a retired source": page_of("retired"),
+}
 
 
 @contextmanager
