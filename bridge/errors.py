@@ -55,3 +55,11 @@ class RuleError(BridgeError):
 
 class SignError(BridgeError):
     """A request cannot be signed or composed as this sender would: see `send` and `try`."""
+
+
+class RowError(BridgeError):
+    """Whoever made a file of rows must act: this row cannot become an event. The others can."""
+
+
+class FileError(BridgeError):
+    """Whoever made a file of rows must act: it cannot be read from the named place on."""

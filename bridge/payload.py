@@ -39,8 +39,8 @@ def describe(value: object) -> str:
     return type_names.get(type(value), "nothing" if value is MISSING else "a value")
 
 
-def parse(body: bytes) -> Any:
-    """The JSON in `body`.
+def parse(body: bytes, what: str = "the body") -> Any:
+    """The JSON in `body`, which messages call `what`.
 
     Refuses NaN, Infinity, a byte order mark, lone surrogates and what is too deep to be written again. Of a key that
     is given twice, the last value counts. Raises NotThisShapeError, which names the place but holds no content.
@@ -49,10 +49,10 @@ def parse(body: bytes) -> Any:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise NotThisShapeError(
-            f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+            f"{what} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
         ) from None
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH and not is_writable(value):
-        raise NotThisShapeError(f"the body is nested more than {MAX_DEPTH} levels deep")
+        raise NotThisShapeError(f"{what} is nested more than {MAX_DEPTH} levels deep")
     return value
 
 

@@ -6,6 +6,7 @@ import click
 
 from bridge import __version__
 from bridge.cli import (
+    backfill,
     check,
     config,
     dead_letters,
@@ -66,6 +67,7 @@ COMMANDS = (
     suggest,
     keys,
     drift,
+    backfill,
     diff,
 )
 for module in COMMANDS:

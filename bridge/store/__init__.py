@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bridge.store.backlog import Backlog
 from bridge.store.captures import Captures
 from bridge.store.changes import Changes
 from bridge.store.database import Database
@@ -33,6 +34,7 @@ class Store:
     captures: Captures
     gate: Gate
     glances: Glances
+    backlog: Backlog
     retention: Retention
     signal: Signal
 
@@ -71,6 +73,7 @@ def open_store(url: str, connections: int, lookup_cache: int) -> Store:
         captures=Captures(database),
         gate=Gate(database),
         glances=Glances(database),
+        backlog=Backlog(database),
         retention=Retention(database),
         signal=signal_of(database),
     )

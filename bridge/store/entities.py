@@ -1,7 +1,9 @@
 """The work queue: entities are made due, claimed under a lease, loaded and settled."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
@@ -49,6 +51,10 @@ LOAD_CHANGES = (
     .limit(MAX_CHANGES)
 )
 LOAD_FIELDS = select(fields).where(here(fields)).order_by(fields.c.key)
+# One for each kind of entity: SQLite reads the whole table for a list of tuples.
+LOAD_MANY = select(fields).where(
+    fields.c.entity == bindparam("entity_"), fields.c.entity_id.in_(bindparam("ids", expanding=True))
+)
 OURS = (here(entities), entities.c.lease == bindparam("lease_"))
 GIVE_BACK = (
     update(entities)
@@ -215,6 +221,15 @@ class Entities:
     def fields_of(self, entity: str, entity_id: str) -> dict[str, Field]:
         with self.database.read() as connection:
             return {row.key: field_of(row) for row in connection.execute(LOAD_FIELDS, key_of(entity, entity_id))}
+
+    def fields_of_many(self, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str, str], Field]:
+        """Of many entities, each with its id: by entity, id and key."""
+        held: dict[tuple[str, str, str], Field] = {}
+        with self.database.read() as connection:
+            for entity, group in groupby(sorted(wanted), key=itemgetter(0)):
+                found = connection.execute(LOAD_MANY, {"entity_": entity, "ids": [one for _, one in group]})
+                held |= {(entity, row.entity_id, row.key): field_of(row) for row in found}
+        return held
 
     def attempts_of(self, entity: str, entity_id: str, limit: int = 50) -> list[Attempt]:
         """The newest first."""

@@ -70,6 +70,10 @@ MARK = (
     .where(events.c.id.in_(bindparam("numbers", expanding=True)))
     .values(state=bindparam("new_state"), reason=bindparam("new_reason"), digest=bindparam("new_digest"))
 )
+#: Which of some ids are here. The other columns would be read from the table: these are in the index.
+KNOWN = select(events.c.event_id).where(
+    events.c.source == bindparam("source_"), events.c.event_id.in_(bindparam("ids", expanding=True))
+)
 
 
 class Events:
@@ -105,6 +109,11 @@ class Events:
                 if not tries_left:
                     raise
         return [sum(take(new, row) for row in request) for request in requests]
+
+    def known(self, source: str, ids: Sequence[str]) -> set[str]:
+        """Which of these ids events of the source have already."""
+        with self.database.read() as connection:
+            return set(connection.scalars(KNOWN, {"source_": source, "ids": list(ids)}))
 
     def translate(self, translate: Callable[[StoredEvent], Translated], limit: int, now: int) -> int:
         """Turn up to `limit` received events into changes, fewer if they are large, in one transaction. How many."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 
 from sqlalchemy import Connection, and_, bindparam, case, exists, select, tuple_, update
 from sqlalchemy.sql import ColumnElement
@@ -28,6 +29,13 @@ KNOWN = select(*KEY, references.c.entity_id).where(
     tuple_(*KEY).in_(bindparam("asked", expanding=True)),
     references.c.entity_id.is_not(None),
     references.c.checked_at > bindparam("since"),
+)
+# One for each kind: SQLite reads the whole table for a list of tuples.
+FOUND = select(references.c.value, references.c.entity_id).where(
+    references.c.entity == bindparam("entity_"),
+    references.c.kind == bindparam("kind_"),
+    references.c.value.in_(bindparam("asked", expanding=True)),
+    references.c.entity_id.is_not(None),
 )
 DUE = (
     select(*KEY)
@@ -108,9 +116,13 @@ class References:
     def known(self, wanted: Collection[tuple[str, Reference]]) -> Mapping[tuple[str, Reference], str]:
         """The entity ids that lookups have found, however long ago. For showing: nothing becomes due."""
         asked = sorted((entity, *reference) for entity, reference in wanted)
+        found: dict[tuple[str, Reference], str] = {}
         with self.database.read() as connection:
-            found = connection.execute(KNOWN, {"asked": asked, "since": -1}) if asked else ()
-            return {(row.entity, Reference(row.kind, row.value)): row.entity_id for row in found}
+            for (entity, kind), group in groupby(asked, key=lambda one: one[:2]):
+                given = {"entity_": entity, "kind_": kind, "asked": [value for *_, value in group]}
+                rows = connection.execute(FOUND, given)
+                found |= {(entity, Reference(kind, row.value)): row.entity_id for row in rows}
+        return found
 
     def claim(self, lease: str, limit: int, now: int, until: int) -> list[Question]:
         given = {"now": now, "most": limit, "new_lease": lease, "until": until}

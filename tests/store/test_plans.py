@@ -10,6 +10,7 @@ from sqlalchemy import event, inspect, text
 
 from bench.fill import NOW, fill
 from bench.flat import OPERATIONS, UNTIL, alone, timed
+from bridge.model import Reference
 from bridge.store import open_store
 from bridge.store.entities import MAX_CHANGES
 from bridge.store.history import Span, Window
@@ -61,6 +62,21 @@ def replay(store, events):
     yield lambda: store.events.replay([events // 2, events // 2 + 1])
 
 
+def know_events(store, events):
+    names = [event.event_id for event in store.events.find(limit=50)]
+    yield lambda: store.events.known("stripe", [*names, *(f"backfill:{number}" for number in range(50))])
+
+
+def know_fields(store, events):
+    named = {("customer", Reference("ingest_alias", f"acme_{number}")) for number in range(10)}
+    ids = {("customer", f"{number:08d}-0000-4000-8000-000000000000") for number in range(10)}
+    yield lambda: (store.references.known(named), store.entities.fields_of_many(ids))
+
+
+def count_backlog(store, events):
+    yield lambda: store.backlog.count(NOW)
+
+
 def span(store, events):
     yield lambda: store.history.span(Window(NOW - HOUR, NOW - 60 * SECOND, 100), "rare")
 
@@ -74,6 +90,9 @@ MORE = {
     "answer a reference": answer,
     "postpone a reference": postpone,
     "replay events": replay,
+    "known events": know_events,
+    "known fields": know_fields,
+    "backlog": count_backlog,
     "span of the history": span,
     "page of a busy source": page_of("stripe"),
     "page of a rare source": page_of("rare"),
