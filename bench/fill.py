@@ -122,6 +122,17 @@ TABLES = (
             "set_at": "{now} - {hour}",
         },
     ),
+    # Half of them of customers who have lost the value since.
+    (
+        "index_entries",
+        "{events}",
+        {
+            "key": "'crm_account_id'",
+            "value": "'A-' || (i / 2)",
+            "entity_id": UUID.format("i"),
+            "walk": "1 + i % 2",
+        },
+    ),
     (
         "attempts",
         "{events} / 2",

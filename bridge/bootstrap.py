@@ -22,6 +22,7 @@ from bridge.pipeline.caller import Caller
 from bridge.pipeline.capture import Capturer
 from bridge.pipeline.deliver import Deliverer
 from bridge.pipeline.gatekeeper import Gate, Gatekeeper
+from bridge.pipeline.index import Indexer
 from bridge.pipeline.janitor import Janitor
 from bridge.pipeline.receive import Receiver
 from bridge.pipeline.reload import Reloader, adopt
@@ -57,6 +58,11 @@ class Bridge:
     def mappings(self) -> Mappings:
         """Those in use at this moment."""
         return self.live.mappings
+
+    def indexed_keys(self) -> frozenset[str]:
+        """Custom fields by which rules look customers up."""
+        rules = (rule for source in self.mappings.sources.values() for rule in source.rules)
+        return frozenset(key for rule in rules for key in rule.locator.indexed_keys)
 
     def close(self) -> None:
         self.store.close()
@@ -118,6 +124,7 @@ def build_worker(bridge: Bridge) -> Worker:
     lease_for = lease_of(settings)
     park_for = round(settings.park_days * DAY)
     clock = SteadyClock()
+    directory = Directory(client)
     gatekeeper = build_gatekeeper(settings, store.gate, clock)
     return Worker(
         store,
@@ -137,7 +144,16 @@ def build_worker(bridge: Bridge) -> Worker:
         resolver=Resolver(
             store.references,
             gatekeeper,
-            Directory(client),
+            directory,
+            Indexer(
+                store.index,
+                store.references,
+                directory,
+                clock=clock,
+                keys=bridge.indexed_keys,
+                every=round(settings.lookup_index_seconds * SECOND),
+                lease_for=lease_for,
+            ),
             clock=clock,
             jitter=random.random,
             sleep=time.sleep,

@@ -1,10 +1,12 @@
 """The words of the bridge as frozen values. Every room speaks them; rows, responses and requests die at the edges."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
+
+import orjson
 
 #: What can carry custom fields, as POST /v1/customFields/setValues lists it.
 #: https://docs.metronome.com/api-reference/custom-fields/set-custom-field-values
@@ -32,6 +34,9 @@ ENTITIES = (
 
 #: The type of an event that could not be read. No rule applies to it.
 UNREADABLE = "unreadable"
+
+#: What entities are looked up by that takes more than one text.
+COMPOUND = ("custom_field", "uniqueness_key", "salesforce_opportunity_id")
 
 #: Metronome's limit on a custom field value, in characters.
 MAX_VALUE_LENGTH = 200
@@ -127,17 +132,46 @@ class StoredEvent:
 
 
 class Reference(NamedTuple):
-    """How a rule names its entity: `id` with a UUID, or a lookup still to be resolved."""
+    """How a rule names its entity: `id` with a UUID, or a lookup still to be resolved.
+
+    What is looked up by one text has it as its value. What takes more has a JSON list of texts, and at its end the
+    reference to the customer under whom it is looked up: `["K-1",["ingest_alias","cus_1"]]`.
+    """
 
     kind: str
     value: str
+
+    @classmethod
+    def of(cls, kind: str, parts: Sequence[str], customer: "Reference | None" = None) -> "Reference":
+        if len(parts) == 1 and customer is None:
+            return cls(kind, parts[0])
+        under = [[customer.kind, *customer.parts]] if customer else []
+        return cls(kind, orjson.dumps([*parts, *under]).decode())
 
     @property
     def entity_id(self) -> str | None:
         return self.value if self.kind == "id" else None
 
+    @property
+    def terms(self) -> list[Any]:
+        return list(orjson.loads(self.value)) if self.kind in COMPOUND else [self.value]
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What the entity itself is looked up by."""
+        return tuple(term for term in self.terms if isinstance(term, str))
+
+    @property
+    def customer(self) -> "Reference | None":
+        """Under whom it is looked up."""
+        last = self.terms[-1]
+        return Reference.of(last[0], last[1:]) if isinstance(last, list) else None
+
     def __str__(self) -> str:
-        return self.value if self.kind == "id" else f"{self.kind} {self.value}"
+        if self.kind == "id":
+            return self.value
+        under = f" under the customer {self.customer}" if self.customer else ""
+        return " ".join((self.kind, *self.parts)) + under
 
 
 class Target(NamedTuple):
@@ -292,6 +326,27 @@ class GateState:
     @property
     def is_wide_open(self) -> bool:
         return self.width == 0
+
+
+@dataclass(frozen=True, slots=True)
+class IndexState:
+    """How far all customers are read, for all replicas, to find one by a custom field: see `pipeline.index`."""
+
+    #: Which walk through all customers goes on, or was the last.
+    walk: int = 0
+    #: What is read by it.
+    keys: tuple[str, ...] = ()
+    began_at: int = 0
+    pages: int = 0
+    #: Where it goes on; None: at the first page.
+    cursor: str | None = None
+    is_walking: bool = False
+    #: Who goes on with it, and until when nobody else may.
+    lease: str | None = None
+    leased_until: int = 0
+    #: What the last walk that came to its end has read, and when that was.
+    complete_keys: tuple[str, ...] = ()
+    complete_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)

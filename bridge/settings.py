@@ -30,6 +30,7 @@ class Settings:
     delivery_threads: int
     resend_unchanged: bool
     lookup_cache_seconds: float
+    lookup_index_seconds: float
     park_days: float
     retention_days: float
     stop_seconds: float
@@ -243,6 +244,13 @@ SETTINGS = (
         number(0, 30 * 86400),
         "3600",
         "How long an answer to a lookup (which customer has this ingest alias?) is trusted.",
+    ),
+    Setting(
+        "BRIDGE_LOOKUP_INDEX_SECONDS",
+        "lookup_index_seconds",
+        number(10, 30 * 86400),
+        "300",
+        "How long to wait between two readings of all customers, for lookups by custom field that find nobody.",
     ),
     Setting(
         "BRIDGE_PARK_DAYS",

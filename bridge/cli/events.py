@@ -2,6 +2,7 @@
 
 import click
 import orjson
+from rich.markup import escape
 
 from bridge.cli.common import console, opened_store, table, when
 from bridge.errors import BridgeError
@@ -62,8 +63,8 @@ def show_event(event: StoredEvent) -> None:
 
 
 def show_change(store: Store, change: StoredChange) -> None:
-    kind, value = change.reference
-    whose = value if kind == "id" else f"{kind} {value} -> {change.entity_id or 'not found yet'}"
+    found = "" if change.reference.entity_id else f" -> {change.entity_id or 'not found yet'}"
+    whose = escape(f"{change.reference}{found}")
     console.print(f"\n[bold]change {change.id}[/]: rule {change.rule}, {change.entity} {whose}")
     mapping = f" by mapping {change.digest}" if change.digest else ""
     console.print(f"  {change.state}{mapping}" + (f": {change.reason}" if change.reason else ""), markup=False)

@@ -147,13 +147,16 @@ def show_when(scope: ScopeStory, found: Found, indent: int) -> None:
 
 
 def show_reference(story: RuleStory, scope: ScopeStory, found: Found, indent: int) -> None:
+    origins = [one for one in (found, scope.customer) if one]
     if scope.reference is None:
         say(("fails  ", "red"), scope.reference_problem or "", indent=indent)
-        show_steps(found, scope.scope, indent + 7, whole=found.value is not MISSING)
-        return
-    whose = f"{story.rule.entity} {scope.reference}"
-    say(("for    ", "dim"), (whose, "cyan"), (f"   from {found.expression.text}", "dim"), indent=indent)
-    show_steps(found, scope.scope, indent + 7)
+    else:
+        whose = f"{story.rule.entity} {scope.reference}"
+        paths = " and ".join(one.expression.text for one in origins)
+        say(("for    ", "dim"), (whose, "cyan"), (f"   from {paths}", "dim"), indent=indent)
+    for one in origins:
+        whole = scope.reference is None and one.value is not MISSING
+        show_steps(one, scope.scope, indent + 7, whole=whole)
 
 
 def show_time(scope: ScopeStory, found: Found, indent: int) -> None:

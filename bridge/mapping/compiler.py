@@ -2,16 +2,19 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from marshmallow import ValidationError
 
 from bridge.errors import SettingError
-from bridge.mapping import documents
+from bridge.mapping import crosswalks, documents
+from bridge.mapping.crosswalks import Crosswalk, CrosswalkError, Table
 from bridge.mapping.documents import Document, Path, Problem
 from bridge.mapping.expressions import Expression, ExpressionError, compile_expression
 from bridge.mapping.hints import accepted
+from bridge.mapping.locators import Locator
+from bridge.mapping.lookups import CrosswalkSchema, kind_of
 from bridge.mapping.rules import ELEMENT, Absent, CaptureRule, Example, FieldRule, Rule, Source, TooLong, matches
 from bridge.mapping.schema import SourceSchema, flat
 from bridge.senders import SENDERS, Sender
@@ -43,12 +46,16 @@ class Compiler:
         self.problems = problems
         self.unset: list[str] = []
         self.expressions: dict[Path, Expression] = {}
+        self.tables: dict[str, Table] = {}
+        #: By file and columns.
+        self.crosswalks: dict[tuple[str, str, str], Crosswalk] = {}
 
     def source(self, name: str, text: str) -> tuple[Source | None, list[Problem]]:
         data = self.shaped()
         self.find_expressions()
         sender = self.sender()
         secrets = self.secrets(sender) if sender else ()
+        self.find_crosswalks()
         source = self.compiled(name, text, data, sender, secrets) if data and sender and self.sound() else None
         self.problems.sort(key=lambda problem: (problem.line, problem.column))
         return (source if self.sound() else None), self.problems
@@ -78,8 +85,8 @@ class Compiler:
         for index, _ in enumerate(self.list_at("rules")):
             for key in ("when", "for_each", "id", "occurred_at"):
                 self.find_expression("rules", index, key)
-            for key in self.keys_at("rules", index, "lookup"):
-                self.find_expression("rules", index, "lookup", key)
+            for path in paths_in(self.at("rules", index, "lookup")):
+                self.find_expression("rules", index, "lookup", *path)
             for key in self.keys_at("rules", index, "fields"):
                 self.find_expression("rules", index, "fields", key)
                 self.find_expression("rules", index, "fields", key, "path")
@@ -118,7 +125,7 @@ class Compiler:
             path=self.path,
             sender=sender,
             rules=tuple(self.rule(index, rule, sender) for index, rule in enumerate(data["rules"])),
-            digest=hashlib.sha256(text.encode()).hexdigest()[:12],
+            digest=self.digest(text),
             secrets=secrets,
             unset=tuple(self.unset),
             examples=tuple(self.example(index, example) for index, example in enumerate(data.get("examples", []))),
@@ -193,7 +200,7 @@ class Compiler:
 
     def rule(self, index: int, data: Mapping[str, Any], sender: Sender) -> Rule:
         path = ("rules", index)
-        kind, _ = data.get("lookup", ("id", ""))
+        whose = "lookup" if "lookup" in data else "id"
         if sender.undated and "occurred_at" not in data:
             self.report(
                 (*path, "name"),
@@ -208,12 +215,52 @@ class Compiler:
             events=tuple(data.get("events", ())),
             when=self.expressions.get((*path, "when")),
             for_each=self.expressions.get((*path, "for_each")),
-            kind=kind,
-            identity=self.expressions[(*path, "id") if kind == "id" else (*path, "lookup", kind)],
+            locator=self.locator(data[whose], (*path, whose)),
             occurred_at=self.expressions.get((*path, "occurred_at")),
             partial=data.get("partial_", False),
             fields=tuple(self.field(key, spec, (*path, "fields", key)) for key, spec in data["fields_"].items()),
         )
+
+    def locator(self, given: Mapping[str, Any] | str, path: Path) -> Locator:
+        """`given`: a path to an id, or a lookup."""
+        if isinstance(given, str):
+            return Locator("id", self.expressions[path])
+        kind = kind_of(given)
+        spec = given[kind]
+        return Locator(
+            kind,
+            self.expressions[(*path, kind, "value") if isinstance(spec, dict) else (*path, kind)],
+            key=spec["key"] if kind == "custom_field" else None,
+            customer=self.locator(given["customer"], (*path, "customer")) if "customer" in given else None,
+            crosswalk=self.crosswalks[spec["file"], spec["from_"], spec["to"]] if kind == "crosswalk" else None,
+        )
+
+    def find_crosswalks(self) -> None:
+        for index, _ in enumerate(self.list_at("rules")):
+            for path in (("lookup", "crosswalk"), ("lookup", "customer", "crosswalk")):
+                spec = self.at("rules", index, *path)
+                if isinstance(spec, dict) and not CrosswalkSchema().validate(spec):
+                    self.find_crosswalk(spec["file"], spec["from"], spec["to"], ("rules", index, *path))
+
+    def find_crosswalk(self, name: str, source: str, target: str, path: Path) -> None:
+        if (name, source, target) in self.crosswalks:
+            return
+        try:
+            if name not in self.tables:
+                self.tables[name] = crosswalks.read(self.path, name)
+            made, problems = crosswalks.crosswalk(self.tables[name], source, target)
+        except CrosswalkError as error:
+            self.report((*path, error.about), f"{name} {error}")
+            return
+        self.crosswalks[name, source, target] = made
+        self.problems += [problem for problem in problems if problem not in self.problems]
+
+    def digest(self, text: str) -> str:
+        """Of everything that the rules were made of."""
+        made = hashlib.sha256(text.encode())
+        for _, table in sorted(self.tables.items()):
+            made.update(table.content)
+        return made.hexdigest()[:12]
 
     def check_content(self, rule: Path, events: Sequence[str], sender: Sender) -> None:
         """Warns of paths that a vendor which sends ids only cannot fill."""
@@ -258,6 +305,17 @@ class Compiler:
     ) -> None:
         place = self.document.key_place(path) if key else self.document.place(path, offset)
         self.problems.append(Problem(self.path, *place, message, level))
+
+
+def paths_in(lookup: Any) -> Iterator[Path]:
+    """Where expressions stand in a lookup, whatever else is wrong with it."""
+    for key, inner in lookup.items() if isinstance(lookup, dict) else ():
+        if isinstance(inner, str):
+            yield (key,)
+        elif key == "customer":
+            yield from ((key, *path) for path in paths_in(inner))
+        else:
+            yield (key, "value")
 
 
 def covers(pattern: str, events: Sequence[str]) -> bool:

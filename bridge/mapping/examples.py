@@ -82,13 +82,12 @@ def pairs(changes: list[Change], expected: Any) -> dict[int, int]:
 
 
 def misses(change: Change, expectation: Mapping[str, Any]) -> Iterator[str]:
-    kind, value = change.reference
     if expectation.get("entity", change.entity) != change.entity:
         yield f"entity: {expectation['entity']} is expected, {change.entity} was made"
-    if "id" in expectation and (kind, value) != ("id", expectation["id"].lower()):
-        yield f"id: {expectation['id']} is expected, {kind} {value} was made"
-    if "lookup" in expectation and {kind: value} != expectation["lookup"]:
-        yield f"lookup: {expectation['lookup']} is expected, {kind} {value} was made"
+    if "id" in expectation and change.reference != ("id", expectation["id"].lower()):
+        yield f"id: {expectation['id']} is expected, {named(change)} was made"
+    if "lookup" in expectation and change.reference != expectation["lookup"]:
+        yield f"lookup: {expectation['lookup']} is expected, {named(change)} was made"
     for key, text in expectation.get("set", {}).items():
         if change.set.get(key) != text:
             made = repr(change.set[key]) if key in change.set else "nothing"
@@ -100,4 +99,9 @@ def misses(change: Change, expectation: Mapping[str, Any]) -> Iterator[str]:
 
 def summary(change: Change) -> str:
     parts = [f"{key}={value!r}" for key, value in change.set.items()] + [f"-{key}" for key in change.remove]
-    return f"{change.entity} {change.reference.kind} {change.reference.value}: {', '.join(parts)}"
+    return f"{change.entity} {named(change)}: {', '.join(parts)}"
+
+
+def named(change: Change) -> str:
+    """Which entity it is about."""
+    return f"id {change.reference}" if change.reference.entity_id else str(change.reference)

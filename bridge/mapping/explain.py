@@ -18,7 +18,6 @@ from bridge.mapping.rules import (
     Translation,
     applies,
     change_of,
-    reference_of,
     scopes_of,
     time_of,
     value_of,
@@ -110,6 +109,8 @@ class ScopeStory:
     when: Found | None = None
     #: None, as is all that follows: nobody asked, because `when` does not hold.
     identity: Found | None = None
+    #: What names the customer under whom a contract is looked up.
+    customer: Found | None = None
     reference: Reference | None = None
     reference_problem: str | None = None
     #: Where the time comes from. None: the event's own counts.
@@ -200,7 +201,8 @@ def scope_story(rule: Rule, number: int | None, scope: Any, event: Event) -> Sco
     runs, failure = attempt(lambda: applies(rule, scope))
     if not runs:
         return ScopeStory(number, scope, Fate.FAILED if failure else Fate.NOT_WHEN, when, failure=failure)
-    reference, reference_problem = attempt(lambda: reference_of(rule, scope))
+    customer = rule.locator.customer
+    reference, reference_problem = attempt(lambda: rule.locator.reference(scope))
     time, time_problem = attempt(lambda: time_of(rule, scope, event))
     change, failure = attempt(lambda: change_of(rule, scope, event))
     changes = change is not None and bool(change.set or change.remove)
@@ -209,7 +211,8 @@ def scope_story(rule: Rule, number: int | None, scope: Any, event: Event) -> Sco
         scope=scope,
         fate=Fate.FAILED if failure else Fate.CHANGE if changes else Fate.NOTHING_LEFT,
         when=when,
-        identity=find(rule.identity, scope),
+        identity=find(rule.locator.path, scope),
+        customer=find(customer.path if customer else None, scope),
         reference=reference,
         reference_problem=reference_problem,
         occurred_at=find(rule.occurred_at, scope),

@@ -1,6 +1,5 @@
 """Events in, changes out: what a mapping means. Pure."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -9,18 +8,16 @@ from typing import Any
 from bridge.errors import RuleError
 from bridge.mapping.expressions import Expression
 from bridge.mapping.functions import moment
+from bridge.mapping.locators import Locator
 from bridge.mapping.values import fit, to_text
-from bridge.model import Change, Event, Reference
+from bridge.model import Change, Event
 from bridge.payload import MISSING, Missing, describe
 from bridge.senders import Sender
 
 #: What a payload may grow to before `for_each` gives up.
 MAX_ELEMENTS = 10_000
-MAX_REFERENCE_LENGTH = 255
 #: What `for_each` calls the element that it is at.
 ELEMENT = "item"
-
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 class Absent(StrEnum):
@@ -66,9 +63,7 @@ class Rule:
     events: tuple[str, ...]
     when: Expression | None
     for_each: Expression | None
-    #: `id`, or what to look up: ingest_alias, salesforce_account_id.
-    kind: str
-    identity: Expression
+    locator: Locator
     occurred_at: Expression | None
     fields: tuple[FieldRule, ...]
     partial: bool = False
@@ -205,7 +200,7 @@ def change_of(rule: Rule, scope: Any, event: Event) -> Change:
     return Change(
         rule=rule.name,
         entity=rule.entity,
-        reference=reference_of(rule, scope),
+        reference=rule.locator.reference(scope),
         set=values,
         remove=tuple(remove),
         occurred_at=time_of(rule, scope, event),
@@ -233,28 +228,6 @@ def absent(field_rule: FieldRule, *, missing: bool) -> str | Missing | None:
     if action is Absent.ERROR:
         raise RuleError("is missing" if missing else "is null or empty")
     return MISSING if action is Absent.SKIP else None
-
-
-def reference_of(rule: Rule, scope: Any) -> Reference:
-    try:
-        return Reference(rule.kind, identity_of(rule, scope))
-    except RuleError as error:
-        place = "id" if rule.kind == "id" else f"lookup {rule.kind}"
-        raise RuleError(f"{place}: {rule.identity.text} {error}") from None
-
-
-def identity_of(rule: Rule, scope: Any) -> str:
-    value = rule.identity.evaluate(scope)
-    text = "" if value is MISSING or value is None else to_text(value)
-    if not text:
-        raise RuleError("is missing" if value is MISSING else "is null or empty")
-    if rule.kind == "id":
-        if not _UUID.fullmatch(text.strip()):
-            raise RuleError("is no UUID")
-        return text.strip().lower()
-    if len(text) > MAX_REFERENCE_LENGTH or not text.isprintable():
-        raise RuleError(f"must have at most {MAX_REFERENCE_LENGTH} printable characters")
-    return text
 
 
 def time_of(rule: Rule, scope: Any, event: Event) -> int:

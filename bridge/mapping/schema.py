@@ -1,122 +1,26 @@
 """The shape of a mapping file, as marshmallow schemas. What its parts mean is compiled in `compiler`."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import ValidationError, fields, validate, validates_schema
 
-from bridge.errors import RuleError
-from bridge.mapping.hints import accepted
+from bridge.mapping.lookups import ExpectedLookupField, LookupField, check_lookup
 from bridge.mapping.rules import Absent, TooLong
-from bridge.mapping.values import to_text, unholdable
-from bridge.model import ENTITIES, MAX_KEY_LENGTH, MAX_VALUE_LENGTH
+from bridge.mapping.shapes import MISSING_FIELD, Block, Count, Scalar, Strict, Switch, Text, Word, text_of
+from bridge.model import ENTITIES, MAX_KEY_LENGTH
 from bridge.payload import describe
 from bridge.senders import SENDERS
 
-#: What a rule can look an entity up by, and which entity that finds.
-LOOKUPS = {"ingest_alias": "customer", "salesforce_account_id": "customer"}
 SAID_ABSENT = (Absent.SKIP, Absent.REMOVE, Absent.ERROR)
 
 MAX_RULES = 500
 MAX_NAME_LENGTH = 200
 
 
-#: As marshmallow says it.
-MISSING_FIELD = "Missing data for required field."
-
-
-class Strict(Schema):
-    """Refuses keys that it does not know, and says which it does."""
-
-    class Meta:
-        unknown = EXCLUDE
-
-    error_messages = {"type": "a block of keys is expected here"}  # noqa: RUF012
-
-    @validates_schema(pass_original=True, skip_on_field_errors=False)
-    def check_unknown(self, _data: Any, original: Any, **_: Any) -> None:
-        check_keys(original, [field.data_key or name for name, field in self.fields.items()])
-
-
-def check_keys(given: Any, known: Iterable[str]) -> None:
-    if isinstance(given, dict):
-        unknown = {key: [f"no key {key!r}{accepted(key, known)}"] for key in given if key not in known}
-        if unknown:
-            raise ValidationError(unknown)
-
-
-def check_holdable(text: str) -> None:
-    if problem := unholdable(text):
-        raise ValidationError(problem)
-
-
-def text_of(value: Any) -> str:
-    if isinstance(value, dict | list) or value is None:
-        raise ValidationError(f"text or a number is expected, not {describe(value)}")
-    try:
-        return to_text(value)
-    except RuleError as error:
-        raise ValidationError(str(error)) from None
-
-
-class Text(fields.Field[str]):
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
-        if isinstance(value, str) and value:
-            check_holdable(value)
-            return value
-        remedy = ": put it in quotes" if isinstance(value, int | float) else ""
-        raise ValidationError(f"text is expected, not {describe(value) if value != '' else 'empty text'}{remedy}")
-
-
-class Scalar(fields.Field[str]):
-    """A constant: text, or a number, true or false in the text that Metronome gets."""
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
-        text = text_of(value)
-        check_holdable(text)
-        if not 0 < len(text) <= MAX_VALUE_LENGTH:
-            raise ValidationError(f"has {len(text)} characters: 1 to {MAX_VALUE_LENGTH} are accepted")
-        return text
-
-
-class Switch(fields.Field[bool]):
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
-        if not isinstance(value, bool):
-            raise ValidationError(f"true or false is expected, not {describe(value)}")
-        return value
-
-
-class Count(fields.Field[int]):
-    """A whole number from `least` to `most`."""
-
-    def __init__(self, least: int, most: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.least = least
-        self.most = most
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or not self.least <= value <= self.most:
-            raise ValidationError(f"a whole number from {self.least} to {self.most} is expected")
-        return value
-
-
 def check_pattern(pattern: str) -> None:
     if "*" in pattern[:-1]:
         raise ValidationError("a * is accepted at the end only, as in customer.*")
-
-
-class Word(Text):
-    """One of a few words."""
-
-    def __init__(self, words: Iterable[str], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.words = [str(word) for word in words]
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
-        word = super()._deserialize(value)
-        if word not in self.words:
-            raise ValidationError(f"{word!r} is not known{accepted(word, self.words)}")
-        return word
 
 
 class FieldRuleSchema(Strict):
@@ -170,20 +74,6 @@ class FieldsField(fields.Field[Mapping[str, Any]]):
         return result
 
 
-class LookupField(fields.Field[tuple[str, str]]):
-    """`{ingest_alias: path}` -> (kind, path)"""
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[str, str]:
-        if not isinstance(value, dict) or len(value) != 1:
-            raise ValidationError(f"one key and a path are expected: accepted are {', '.join(LOOKUPS)}")
-        check_keys(value, LOOKUPS)
-        ((kind, path),) = value.items()
-        try:
-            return kind, str(Text().deserialize(path))
-        except ValidationError as error:
-            raise ValidationError({kind: error.messages}) from None
-
-
 class RuleSchema(Strict):
     name = Text(required=True, validate=validate.Length(max=MAX_NAME_LENGTH))
     events = fields.List(Text(validate=check_pattern))
@@ -202,9 +92,8 @@ class RuleSchema(Strict):
             return
         if ("id" in original) == ("lookup" in original):
             raise ValidationError("either id or lookup is needed, and not both")
-        kind, _path = data.get("lookup", ("", ""))
-        if kind and data.get("entity") in ENTITIES and data["entity"] != LOOKUPS[kind]:
-            raise ValidationError({"lookup": [f"{kind} finds a {LOOKUPS[kind]}, not a {data['entity']}"]})
+        if "entity" in data:
+            check_lookup(data["entity"], original.get("lookup"))
 
 
 class ExpectedField(fields.Field[str]):
@@ -212,35 +101,10 @@ class ExpectedField(fields.Field[str]):
         return text_of(value)
 
 
-class Block(fields.Field[Mapping[str, Any]]):
-    """Keys of any name, or of those in `words`, each with a value of one kind."""
-
-    def __init__(self, inner: fields.Field[Any], words: Iterable[str] | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.inner = inner
-        self.words = words
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Mapping[str, Any]:
-        if not isinstance(value, dict):
-            raise ValidationError("a block of keys is expected here")
-        if self.words is not None:
-            check_keys(value, self.words)
-        result: dict[str, Any] = {}
-        errors: dict[str, Any] = {}
-        for key, given in value.items():
-            try:
-                result[key] = self.inner.deserialize(given)
-            except ValidationError as error:
-                errors[key] = error.messages
-        if errors:
-            raise ValidationError(errors)
-        return result
-
-
 class ExpectationSchema(Strict):
     entity = Word(ENTITIES)
     id = Text()
-    lookup = Block(Text(), LOOKUPS, validate=validate.Length(equal=1))
+    lookup = ExpectedLookupField()
     set = Block(ExpectedField())
     remove = fields.List(Text())
 

@@ -13,6 +13,11 @@ INEXACT_FROM = 2**63
 LARGEST = 10**MAX_VALUE_LENGTH
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def is_uuid(text: str) -> bool:
+    return bool(_UUID.fullmatch(text))
 
 
 def to_text(value: Any) -> str:

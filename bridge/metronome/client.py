@@ -21,6 +21,10 @@ from bridge.times import HOUR, MILLISECOND, SECOND, from_datetime
 SET_VALUES = "/v1/customFields/setValues"
 DELETE_VALUES = "/v1/customFields/deleteValues"
 CUSTOMERS = "/v1/customers"
+CONTRACTS = "/v2/contracts/list"
+
+#: What stands behind the question mark; of several values of one name, each.
+Query = Mapping[str, str | Sequence[str]]
 
 VERDICTS = {
     401: Verdict.UNAUTHORIZED,
@@ -83,14 +87,27 @@ class Client:
     def delete_values(self, entity: str, entity_id: str, keys: Sequence[str]) -> Outcome:
         return self.call("POST", DELETE_VALUES, delete_body(entity, entity_id, keys))[0]
 
-    def customers(self, query: Mapping[str, str]) -> tuple[Outcome, Mapping[str, Any]]:
+    def customers(self, query: Query) -> tuple[Outcome, Mapping[str, Any]]:
         """One page of customers: {data: [...], next_page}. Empty unless accepted."""
-        return self.call("GET", CUSTOMERS, query=query)
+        return self.listing("GET", CUSTOMERS, query=query)
+
+    def contracts(self, customer_id: str) -> tuple[Outcome, Mapping[str, Any]]:
+        """All contracts of a customer that are not archived: {data: [...]}. Empty unless accepted."""
+        return self.listing("POST", CONTRACTS, {"customer_id": customer_id})
+
+    def listing(
+        self, method: str, path: str, body: Any = None, *, query: Query | None = None
+    ) -> tuple[Outcome, Mapping[str, Any]]:
+        """As `call`, where `data` is a list; what is none is as good as no answer."""
+        outcome, answer = self.call(method, path, body, query=query)
+        if outcome.verdict is Verdict.ACCEPTED and not isinstance(answer.get("data"), list):
+            return Outcome(Verdict.UNAVAILABLE, outcome.status, "the answer is not what the API describes"), {}
+        return outcome, answer
 
     def call(
-        self, method: str, path: str, body: Any = None, *, query: Mapping[str, str | Sequence[str]] | None = None
+        self, method: str, path: str, body: Any = None, *, query: Query | None = None
     ) -> tuple[Outcome, Mapping[str, Any]]:
-        """The outcome and the answer, which is an object. With a `query` it is a page: `data` is a list."""
+        """The outcome and the answer, which is an object."""
         deadline = self.clock() + round(sum(self.timeout) * SECOND)
         try:
             with self.session().request(
@@ -106,10 +123,8 @@ class Client:
                 content = self.read_bounded(response, deadline)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             return Outcome(Verdict.UNAVAILABLE, message=f"no answer: {type(error).__name__}"), {}
-        outcome = self.outcome_of(response, answer := read(content))
-        if outcome.verdict is Verdict.ACCEPTED and query is not None and not isinstance(answer.get("data"), list):
-            return Outcome(Verdict.UNAVAILABLE, response.status_code, "the answer is not what the API describes"), {}
-        return outcome, answer
+        answer = read(content)
+        return self.outcome_of(response, answer), answer
 
     def outcome_of(self, response: requests.Response, answer: Mapping[str, Any]) -> Outcome:
         status = response.status_code

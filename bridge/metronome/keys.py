@@ -19,7 +19,7 @@ Allowed = Mapping[tuple[str, str], bool]
 def list_keys(client: Client, next_page: str | None = None) -> tuple[Outcome, tuple[Allowed, str | None]]:
     """One page of all allow-lists, and where the next begins. Empty unless accepted."""
     query = {"next_page": next_page} if next_page else {}
-    outcome, page = client.call("POST", LIST_KEYS, {}, query=query)
+    outcome, page = client.listing("POST", LIST_KEYS, {}, query=query)
     if outcome.verdict is not Verdict.ACCEPTED:
         return outcome, ({}, None)
     allowed = {(row["entity"], row["key"]): row["enforce_uniqueness"] is True for row in page["data"] if is_key(row)}

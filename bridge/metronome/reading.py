@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.metronome.client import CUSTOMERS, Client
+from bridge.metronome.client import CONTRACTS, CUSTOMERS, Client
 from bridge.model import Outcome, Verdict
 
 BILLABLE_METRICS = "/v1/billable-metrics"
 PRODUCT = "/v1/contract-pricing/products/get"
 RATE_CARD = "/v1/contract-pricing/rate-cards/get"
-CONTRACTS = "/v2/contracts/list"
 
 #: What one call for customers may ask for, and gives.
 MANY = 100
@@ -27,7 +26,7 @@ UNREADABLE = Outcome(Verdict.UNAVAILABLE, 200, "the answer is not what the API d
 
 def customers(client: Client, ids: Sequence[str]) -> tuple[Outcome, Readings]:
     """Up to MANY at a time. Who is archived, or does not exist, is left out."""
-    outcome, page = client.call("GET", CUSTOMERS, query={"customer_ids": list(ids), "limit": str(MANY)})
+    outcome, page = client.customers({"customer_ids": list(ids), "limit": str(MANY)})
     rows = page["data"] if outcome.verdict is Verdict.ACCEPTED else []
     return outcome, {("customer", id_of(row)): values_of(row) for row in rows if is_entity(row)}
 
@@ -83,7 +82,7 @@ def customer_ids(
 ) -> tuple[Outcome, tuple[list[str], str | None]]:
     """One page of all customers that are archived, or of all that are not; and where the next begins."""
     query = {"limit": str(MANY), "only_archived": "true" if archived else "false"}
-    outcome, page = client.call("GET", CUSTOMERS, query=query | ({"next_page": next_page} if next_page else {}))
+    outcome, page = client.customers(query | ({"next_page": next_page} if next_page else {}))
     if outcome.verdict is not Verdict.ACCEPTED:
         return outcome, ([], None)
     following = str(page["next_page"]) if page.get("next_page") else None
@@ -92,12 +91,8 @@ def customer_ids(
 
 def contracts(client: Client, customer_id: str) -> tuple[Outcome, Readings]:
     """All contracts of a customer, archived ones too, with their parts. The API may leave out commits and credits."""
-    outcome, answer = client.call("POST", CONTRACTS, {"customer_id": customer_id, "include_archived": True})
-    if outcome.verdict is not Verdict.ACCEPTED:
-        return outcome, {}
-    if not isinstance(answer.get("data"), list):
-        return UNREADABLE, {}
-    return outcome, dict(parts_of(answer["data"]))
+    outcome, answer = client.listing("POST", CONTRACTS, {"customer_id": customer_id, "include_archived": True})
+    return outcome, dict(parts_of(answer["data"] if outcome.verdict is Verdict.ACCEPTED else ()))
 
 
 def parts_of(found: Sequence[Any]) -> Iterator[tuple[tuple[str, str], Values]]:

@@ -44,14 +44,18 @@ def key() -> fields.String:
     return fields.String(required=True, validate=validate.Length(1, MAX_KEY_LENGTH))
 
 
+def custom_fields(**kwargs: Any) -> fields.Dict:
+    return fields.Dict(
+        keys=fields.String(validate=validate.Length(1, MAX_KEY_LENGTH)),
+        values=fields.String(required=True, validate=validate.Length(max=MAX_VALUE_LENGTH)),
+        **kwargs,
+    )
+
+
 class SetValuesBody(Body):
     entity = entity()
     entity_id = uuid(required=True)
-    custom_fields = fields.Dict(
-        required=True,
-        keys=fields.String(validate=validate.Length(1, MAX_KEY_LENGTH)),
-        values=fields.String(required=True, validate=validate.Length(max=MAX_VALUE_LENGTH)),
-    )
+    custom_fields = custom_fields(required=True)
 
 
 class DeleteValuesBody(Body):
@@ -87,6 +91,7 @@ class RemoveKeyBody(Body):
 class CustomerBody(Body):
     name = fields.String(required=True)
     ingest_aliases = fields.List(fields.String(validate=validate.Length(1, 128)))
+    custom_fields = custom_fields()
     #: The API makes up the first and takes the second elsewhere: here they are for setting the scene.
     id = uuid()
     salesforce_account_id = fields.String()

@@ -100,12 +100,15 @@ class World:
     def set_values(self, entity: str, entity_id: str, values: Mapping[str, str]) -> None:
         """All of them, or none and ApiError."""
         self.check_entity(entity, entity_id)
+        self.check_values(entity, entity_id, values)
+        self.values.setdefault((entity, entity_id), {}).update(values)
+
+    def check_values(self, entity: str, entity_id: str, values: Mapping[str, str]) -> None:
         for key, value in values.items():
             if self.faults.enforce_keys and (entity, key) not in self.keys:
                 raise ApiError(400, f"the key {key} is not on the allow-list of {entity}: add it with addKey")
             if self.keys.get((entity, key)) and self.holders(entity, key, value) - {entity_id}:
                 raise ApiError(409, f"the value of {key} must be unique, and another {entity} has it")
-        self.values.setdefault((entity, entity_id), {}).update(values)
 
     def delete_values(self, entity: str, entity_id: str, keys: Iterable[str]) -> None:
         self.check_entity(entity, entity_id)
@@ -138,6 +141,10 @@ class World:
         if taken.intersection(aliases):
             raise ApiError(409, "a customer with one of these ingest aliases exists already")
         customer_id = str(given.get("id") or uuid.uuid4()).lower()
+        fields = given.get("custom_fields", {})
+        self.check_values("customer", customer_id, fields)
+        if fields:
+            self.values["customer", customer_id] = dict(fields)
         self.customers[customer_id] = {
             "id": customer_id,
             "external_id": aliases[0] if aliases else customer_id,

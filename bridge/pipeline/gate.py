@@ -70,9 +70,12 @@ def pay(state: GateState, now: int, rate: float) -> tuple[GateState, int]:
 
 def returned(state: GateState, unused: int, *, rate: float) -> GateState:
     """Calls that were granted and not made."""
-    if rate:
-        state = replace(state, next_call_at=state.next_call_at - round(unused * SECOND / rate))
-    return released(state, unused)
+    return released(unspent(state, unused, rate), unused)
+
+
+def unspent(state: GateState, unused: int, rate: float) -> GateState:
+    """Calls that were paid for and not made."""
+    return replace(state, next_call_at=state.next_call_at - round(unused * SECOND / rate)) if rate else state
 
 
 def released(state: GateState, places: int = 1) -> GateState:

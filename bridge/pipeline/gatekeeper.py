@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from bridge.model import GateState, Outcome, Verdict
-from bridge.pipeline.gate import Admission, admit, after, pay, released, returned, widened
+from bridge.pipeline.gate import Admission, admit, after, pay, released, returned, unspent, widened
 
 T = TypeVar("T")
 
@@ -57,6 +57,11 @@ class Gatekeeper:
     def give_back(self, unused: int) -> None:
         """Places that were granted and not needed."""
         self.gate.change(lambda state, _: (returned(state, unused, rate=self.rate), None), self.clock())
+
+    def refund(self) -> None:
+        """For a job that has begun and needed no call."""
+        if self.rate:
+            self.gate.change(lambda state, _: (unspent(state, 1, self.rate), None), self.clock())
 
     def another(self) -> int:
         """Pays for one more call of a job that has begun. For how many microseconds to wait before it."""

@@ -133,6 +133,7 @@ def scope_json(story: ScopeStory) -> dict[str, Any]:
         "fate": story.fate,
         "when": found_json(story.when, story.scope),
         "id": found_json(story.identity, story.scope),
+        "customer": found_json(story.customer, story.scope),
         "reference": story.reference and str(story.reference),
         "reference_problem": story.reference_problem,
         "occurred_at": found_json(story.occurred_at, story.scope),

@@ -1,13 +1,19 @@
 """A reference becomes an entity's UUID, or waits."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from bridge.metronome.directory import Directory, Found
-from bridge.model import Outcome, Reference, Verdict
+from bridge.model import GateState, Outcome, Reference, Verdict
 from bridge.pipeline.gatekeeper import Gatekeeper
+from bridge.pipeline.index import Indexer
 from bridge.pipeline.retry import decide, said
 from bridge.store.references import Question, References
 from bridge.times import SECOND
+
+#: As good an answer as Metronome's: it was given not long ago.
+NOT_ASKED = Outcome(Verdict.ACCEPTED)
+READING = "Metronome's customers are being read, to find it among them"
 
 
 class Resolver:
@@ -16,6 +22,7 @@ class Resolver:
         references: References,
         gatekeeper: Gatekeeper,
         directory: Directory,
+        indexer: Indexer,
         *,
         clock: Callable[[], int],
         jitter: Callable[[], float],
@@ -26,6 +33,7 @@ class Resolver:
         self.references = references
         self.gatekeeper = gatekeeper
         self.directory = directory
+        self.indexer = indexer
         self.clock = clock
         self.jitter = jitter
         self.sleep = sleep
@@ -33,16 +41,43 @@ class Resolver:
 
     def resolve(self, question: Question, *, counted: bool = False) -> bool:
         """`counted`: this job holds a place at the gate. Whether Metronome answered as it should."""
-        found = self.directory.find(question.reference, self.pay)
-        gate = self.gatekeeper.report(found.outcome, counted=counted)
+        found = self.find(question)
+        gate = self.report(found.outcome, counted=counted)
         now = self.clock()
-        if gate is not None and not gate.is_open(now):
+        if found.outcome and gate is not None and not gate.is_open(now):
             self.references.postpone(question, gate.closed_until, said(found.outcome), tries=question.tries)
+        elif found.again_at is not None:
+            self.references.postpone(question, found.again_at, READING, tries=question.tries)
         elif len(found.entity_ids) == 1:
             self.references.answer(question, found.entity_ids[0], now)
         else:
             self.postpone(question, found, now)
-        return found.outcome.verdict is Verdict.ACCEPTED
+        return found.outcome is not None and found.outcome.verdict is Verdict.ACCEPTED
+
+    def report(self, outcome: Outcome | None, *, counted: bool) -> GateState | None:
+        if outcome is None:
+            self.gatekeeper.refund()
+            return None
+        return self.gatekeeper.report(outcome, counted=counted)
+
+    def find(self, question: Question) -> Found:
+        reference = question.reference
+        if reference.customer is None:
+            return self.find_customer(reference, question.lease)
+        customer_id = self.references.recent("customer", reference.customer, self.clock())
+        if customer_id is None:
+            found = self.find_customer(reference.customer, question.lease)
+            if len(found.entity_ids) != 1:
+                return replace(found, about=reference.customer)
+            (customer_id,) = found.entity_ids
+            self.references.remember("customer", reference.customer, customer_id, self.clock())
+            self.pay()
+        return self.directory.contracts(reference, customer_id)
+
+    def find_customer(self, reference: Reference, lease: str) -> Found:
+        if reference.kind == "custom_field":
+            return self.indexer.find(reference, lease, self.pay)
+        return self.directory.find(reference, self.pay)
 
     def pay(self) -> None:
         """For one more page: whoever claimed the question has paid for the first alone."""
@@ -51,21 +86,26 @@ class Resolver:
 
     def postpone(self, question: Question, found: Found, now: int) -> None:
         """No answer, or none that can be used. Only a clear no can use up the patience for what is parked."""
-        clear = found.outcome.verdict is Verdict.ACCEPTED
-        reason = unanswered(question.reference, found) if clear else said(found.outcome)
-        slowly = clear or found.outcome.verdict is Verdict.REFUSED
-        outcome = Outcome(Verdict.UNKNOWN) if slowly else found.outcome
+        outcome = found.outcome or NOT_ASKED
+        clear = outcome.verdict is Verdict.ACCEPTED
+        slowly = clear or outcome.verdict is Verdict.REFUSED
+        at = decide(Outcome(Verdict.UNKNOWN) if slowly else outcome, question.tries, now, self.jitter()).at
         self.references.postpone(
             question,
-            decide(outcome, question.tries, now, self.jitter()).at,
-            reason,
+            max(at, found.not_before),
+            unanswered(question.reference, found) if clear else said(outcome),
             tries=question.tries + 1,
-            refuse_before=now - self.park_for if clear else 0,
+            refuse_before=self.refuse_before(found, now) if clear else 0,
         )
+
+    def refuse_before(self, found: Found, now: int) -> int:
+        """Who is not there may come. Of several none is ever the right one, until somebody sees to it."""
+        return now + 1 if found.entity_ids else now - self.park_for
 
 
 def unanswered(reference: Reference, found: Found) -> str:
-    what = f"{reference.kind} {reference.value}"
+    sought = found.about or reference
+    what = "contract" if sought.customer else "customer"
     if not found.entity_ids:
-        return f"no customer in Metronome has the {what} yet"
-    return f"several customers in Metronome have the {what}: {', '.join(found.entity_ids[:5])}"
+        return f"no {what} in Metronome has the {sought} yet"
+    return f"several {what}s in Metronome have the {sought}: {', '.join(found.entity_ids[:5])}"

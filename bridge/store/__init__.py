@@ -12,6 +12,7 @@ from bridge.store.gate import Gate
 from bridge.store.glance import Glance, Glances
 from bridge.store.held import Holdings
 from bridge.store.history import History
+from bridge.store.index import CustomerIndex
 from bridge.store.letters import Letters
 from bridge.store.references import References
 from bridge.store.retention import Retention
@@ -30,6 +31,7 @@ class Store:
     entities: Entities
     holdings: Holdings
     references: References
+    index: CustomerIndex
     letters: Letters
     captures: Captures
     gate: Gate
@@ -69,6 +71,7 @@ def open_store(url: str, connections: int, lookup_cache: int) -> Store:
         entities=Entities(database),
         holdings=Holdings(database),
         references=references,
+        index=CustomerIndex(database),
         letters=Letters(database),
         captures=Captures(database),
         gate=Gate(database),

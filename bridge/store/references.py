@@ -1,6 +1,6 @@
 """References that need a lookup: their answers are kept for a while, and changes are parked until there is one."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -11,6 +11,9 @@ from bridge.model import ChangeState, Reference
 from bridge.store.database import Database
 from bridge.store.entities import LONGEST_WAIT_WITH_NEWS, Queue
 from bridge.store.tables import PARKED, changes, references
+
+#: Before the first lookup.
+NEVER = -1
 
 KEY = (references.c.entity, references.c.kind, references.c.value)
 
@@ -25,17 +28,13 @@ WAITING = and_(
 )
 
 # Statements are built once: building one takes longer than running it.
-KNOWN = select(*KEY, references.c.entity_id).where(
-    tuple_(*KEY).in_(bindparam("asked", expanding=True)),
-    references.c.entity_id.is_not(None),
-    references.c.checked_at > bindparam("since"),
-)
 # One for each kind: SQLite reads the whole table for a list of tuples.
-FOUND = select(references.c.value, references.c.entity_id).where(
+KNOWN = select(references.c.value, references.c.entity_id).where(
     references.c.entity == bindparam("entity_"),
     references.c.kind == bindparam("kind_"),
     references.c.value.in_(bindparam("asked", expanding=True)),
     references.c.entity_id.is_not(None),
+    references.c.checked_at > bindparam("since"),
 )
 DUE = (
     select(*KEY)
@@ -67,6 +66,19 @@ WAIT_OR_REFUSE = (
         reason=bindparam("reason_"),
     )
 )
+ASLEEP = (
+    select(*KEY)
+    .where(
+        references.c.entity == bindparam("entity_"),
+        references.c.kind == bindparam("kind_"),
+        references.c.value.in_(bindparam("values_", expanding=True)),
+        references.c.due_at > bindparam("now"),
+        references.c.leased_until <= bindparam("now"),
+    )
+    .with_for_update(skip_locked=True)
+    .cte("asleep")
+)
+WAKE = update(references).where(tuple_(*KEY).in_(select(ASLEEP))).values(due_at=bindparam("now"))
 STOP_IF_DONE = update(references).where(here(*KEY), ~exists().where(WAITING)).values(due_at=None, tries=0)
 
 
@@ -92,6 +104,8 @@ class References:
             index_elements=list(references.primary_key),
             set_={"due_at": case((references.c.due_at < with_news, references.c.due_at), else_=with_news)},
         ).returning(references.c.kind)
+        learned = {name: insert.excluded[name] for name in ("entity_id", "checked_at")}
+        self.learn = insert.on_conflict_do_update(index_elements=list(references.primary_key), set_=learned)
 
     def resolve(
         self, connection: Connection, wanted: Collection[tuple[str, Reference]], now: int
@@ -101,8 +115,7 @@ class References:
         asked = sorted((entity, *reference) for entity, reference in wanted if reference.kind != "id")
         if not asked:
             return known
-        found = connection.execute(KNOWN, {"asked": asked, "since": now - self.cache})
-        known |= {(row.entity, Reference(row.kind, row.value)): row.entity_id for row in found}
+        known |= answers(connection, asked, now - self.cache)
         unknown = [
             {"entity": entity, "kind": kind, "value": value, "due_at": now, "leased_until": 0, "tries": 0}
             for entity, kind, value in asked
@@ -115,14 +128,30 @@ class References:
 
     def known(self, wanted: Collection[tuple[str, Reference]]) -> Mapping[tuple[str, Reference], str]:
         """The entity ids that lookups have found, however long ago. For showing: nothing becomes due."""
-        asked = sorted((entity, *reference) for entity, reference in wanted)
-        found: dict[tuple[str, Reference], str] = {}
         with self.database.read() as connection:
-            for (entity, kind), group in groupby(asked, key=lambda one: one[:2]):
-                given = {"entity_": entity, "kind_": kind, "asked": [value for *_, value in group]}
-                rows = connection.execute(FOUND, given)
-                found |= {(entity, Reference(kind, row.value)): row.entity_id for row in rows}
-        return found
+            return answers(connection, sorted((entity, *reference) for entity, reference in wanted), NEVER)
+
+    def recent(self, entity: str, reference: Reference, now: int) -> str | None:
+        """The entity's id, if it was looked up not long ago."""
+        if reference.entity_id:
+            return reference.entity_id
+        with self.database.read() as connection:
+            return answers(connection, [(entity, *reference)], now - self.cache).get((entity, reference))
+
+    def remember(self, entity: str, reference: Reference, entity_id: str, now: int) -> None:
+        """An answer that came about while another was looked for."""
+        kind, value = reference
+        row = {"entity": entity, "kind": kind, "value": value, "entity_id": entity_id, "checked_at": now}
+        with self.database.write_one() as connection:
+            connection.execute(self.learn, row | {"leased_until": 0, "tries": 0})
+
+    def wake(self, entity: str, references: Collection[Reference], now: int) -> None:
+        """There is news of these, all of one kind: those that somebody waits for are looked up now."""
+        values = sorted(reference.value for reference in references)
+        if values:
+            given = {"entity_": entity, "kind_": next(iter(references)).kind, "values_": values, "now": now}
+            with self.database.write_one() as connection:
+                connection.execute(WAKE, given)
 
     def claim(self, lease: str, limit: int, now: int, until: int) -> list[Question]:
         given = {"now": now, "most": limit, "new_lease": lease, "until": until}
@@ -164,3 +193,15 @@ class References:
 def key_of(question: Question) -> dict[str, object]:
     kind, value = question.reference
     return {"entity_": question.entity, "kind_": kind, "value_": value, "lease_": question.lease}
+
+
+def answers(
+    connection: Connection, asked: Sequence[tuple[str, str, str]], since: int
+) -> dict[tuple[str, Reference], str]:
+    """What lookups have found since then. `asked`: entity, kind and value, sorted."""
+    found: dict[tuple[str, Reference], str] = {}
+    for (entity, kind), group in groupby(asked, key=lambda one: one[:2]):
+        given = {"entity_": entity, "kind_": kind, "asked": [value for *_, value in group], "since": since}
+        rows = connection.execute(KNOWN, given)
+        found |= {(entity, Reference(kind, row.value)): row.entity_id for row in rows}
+    return found

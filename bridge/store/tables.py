@@ -210,3 +210,32 @@ gate = Table(
     Column("widened_at", Number, nullable=False),
     Column("next_call_at", Number, nullable=False),
 )
+
+#: Customers by their custom fields: hints, since whoever is found here is looked at again before anything is written.
+index_entries = Table(
+    "index_entries",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("entity_id", Text, primary_key=True),
+    #: Which walk saw it last.
+    Column("walk", Number, nullable=False),
+)
+Index("index_entries_walk", index_entries.c.walk)
+
+#: One row: how far all customers are read. See `model.IndexState`.
+index_walk = Table(
+    "index_walk",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("walk", Number, nullable=False),
+    Column("keys", Text, nullable=False),
+    Column("began_at", Number, nullable=False),
+    Column("pages", Integer, nullable=False),
+    Column("cursor", Text),
+    Column("is_walking", Boolean, nullable=False),
+    Column("lease", Text),
+    Column("leased_until", Number, nullable=False),
+    Column("complete_keys", Text, nullable=False),
+    Column("complete_at", Number, nullable=False),
+)

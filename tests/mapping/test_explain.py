@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from bridge.mapping import examples
 from bridge.mapping.explain import Branch, Fate, explain
 from bridge.mapping.expressions import compile_expression
+from bridge.mapping.locators import Locator
 from bridge.mapping.rules import Absent, FieldRule, Rule, TooLong, apply
 from bridge.model import Event, Reference
 from bridge.payload import MISSING
@@ -36,6 +37,14 @@ KEYS = st.sampled_from(["tier", "plan", "seats", "region"])
 
 
 @st.composite
+def locators(draw):
+    customer = draw(st.none() | st.builds(Locator, st.sampled_from(["id", "ingest_alias"]), COMPILED))
+    if customer:
+        return Locator("uniqueness_key", draw(COMPILED), customer=customer)
+    return draw(st.builds(Locator, st.sampled_from(["id", "ingest_alias"]), COMPILED))
+
+
+@st.composite
 def rules(draw):
     return Rule(
         name=draw(st.sampled_from(["one", "two"])),
@@ -43,8 +52,7 @@ def rules(draw):
         events=draw(st.sampled_from([(), ("a.*",), ("a.b", "c"), ("c",)])),
         when=draw(st.none() | COMPILED),
         for_each=draw(st.none() | COMPILED),
-        kind=draw(st.sampled_from(["id", "ingest_alias"])),
-        identity=draw(COMPILED),
+        locator=draw(locators()),
         occurred_at=draw(st.none() | COMPILED),
         fields=tuple(draw(st.lists(field_rules(), min_size=1, max_size=4, unique_by=lambda one: one.key))),
         partial=draw(st.booleans()),

@@ -140,8 +140,12 @@ WRONG = [
     (f"- {PROFILE}", "- »name: profile\n    entity: customer\n", "either id or lookup is needed, and not both"),
     (f"- {PROFILE}", "- »name: profile\n    id: data.id\n", "'entity' is missing"),
     ("id: data.id", "id: »42", "text is expected, not a number"),
-    (LOOKUP, "lookup: »item.id", "one key and a path are expected: accepted are ingest_alias, salesforce_account_id"),
-    (LOOKUP, "lookup: »{}", "one key and a path are expected"),
+    (
+        LOOKUP,
+        "lookup: »item.id",
+        "one thing to look up by is expected: accepted are crosswalk, custom_field, ingest_alias",
+    ),
+    (LOOKUP, "lookup: »{}", "one thing to look up by is expected"),
     (LOOKUP, "lookup: {»ingest_alais: item.id}", "no key 'ingest_alais': did you mean 'ingest_alias'?"),
     (LOOKUP, "lookup: {ingest_alias: »5}", "text is expected, not a number"),
     (

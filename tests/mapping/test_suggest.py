@@ -77,7 +77,7 @@ def material(payload=None, sender="hmac"):
 
 def test_one_event_becomes_a_rule_for_each_entity_that_it_names():
     _, source = check_draft(material())
-    assert [(rule.entity, rule.identity.text, rule.for_each and rule.for_each.text) for rule in source.rules] == [
+    assert [(rule.entity, rule.locator.path.text, rule.for_each and rule.for_each.text) for rule in source.rules] == [
         ("contract", "deal.metronome_contract_id", None),
         ("customer", "company.metronome_customer_id", None),
         ("subscription", "item.metronome_subscription_id", "items"),

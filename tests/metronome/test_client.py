@@ -55,6 +55,7 @@ CALLS = {
     "set_values": set_values,
     "delete_values": lambda client: client.delete_values("customer", ENTITY_ID, ["tier"]),
     "customers": lambda client: client.customers({"ingest_alias": "cus_1"})[0],
+    "contracts": lambda client: client.contracts(ENTITY_ID)[0],
 }
 
 
@@ -63,8 +64,8 @@ CALLS = {
 def test_a_status_has_one_meaning(serve, connect, call, status, verdict):
     server = serve(answer(status, b'{"data": [], "next_page": null}'))
     outcome = call(connect(server.url))
-    if status == 204 and call is CALLS["customers"]:
-        verdict = Verdict.UNAVAILABLE  # no content is no page of customers
+    if status == 204 and call in (CALLS["customers"], CALLS["contracts"]):
+        verdict = Verdict.UNAVAILABLE  # no content is no list
     assert (outcome.verdict, outcome.status) == (verdict, status)
 
 
@@ -229,8 +230,9 @@ def test_a_page_of_customers_is_handed_over(serve, connect):
 )
 def test_an_answer_that_is_no_page_is_no_answer(serve, connect, body):
     server = serve(answer(200, body))
-    outcome, page = connect(server.url).customers({"limit": "100"})
-    assert (outcome.verdict, outcome.status, page) == (Verdict.UNAVAILABLE, 200, {})
+    client = connect(server.url)
+    for outcome, page in (client.customers({"limit": "100"}), client.contracts(ENTITY_ID)):
+        assert (outcome.verdict, outcome.status, page) == (Verdict.UNAVAILABLE, 200, {})
 
 
 def test_a_base_url_may_have_a_path(serve, connect):

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from bridge.metronome import keys, reading
-from bridge.metronome.directory import LOOKUPS, Directory
+from bridge.metronome.directory import CONTRACT_LOOKUPS, LOOKUPS, Directory
 from bridge.metronome.reading import MANY, READERS, WITH_CONTRACTS
 from bridge.metronome.sandbox import ROUTES, create_sandbox
 from bridge.metronome.world import PARTS, World
@@ -155,6 +155,28 @@ def test_a_lookup_and_its_pages_are_what_the_document_describes(server, client, 
     assert {seen.path for seen in server.seen} == {CUSTOMERS}
 
 
+def test_customers_by_their_ids_are_asked_for_as_the_document_describes(server, client):
+    Directory(client).carrying("crm", "größe", [ENTITY_ID, ENTITY_ID.replace("9", "8")])
+    Directory(client).carrying("crm", "A-1", [ENTITY_ID] * 100)
+    assert_described(server, 2)
+    assert server.seen[0].query["customer_ids"] == [ENTITY_ID, ENTITY_ID.replace("9", "8")]
+
+
+@pytest.mark.parametrize("cursor", [None, "2", "a&b=c"])
+def test_all_customers_are_asked_for_as_the_document_describes(server, client, cursor):
+    Directory(client).page(cursor)
+    assert_described(server, 1)
+    assert server.seen[0].query.get("next_page") == (None if cursor is None else [cursor])
+
+
+@pytest.mark.parametrize("kind", CONTRACT_LOOKUPS)
+def test_contracts_are_asked_for_as_the_document_describes(server, client, kind):
+    parts = ["key", "value"] if kind == "custom_field" else ["value"]
+    Directory(client).contracts(Reference.of(kind, parts, Reference("id", ENTITY_ID)), ENTITY_ID)
+    assert_described(server, 1)
+    assert server.seen[0].path == LIST_CONTRACTS
+
+
 # What the sandbox answers.
 
 CATALOG = ("billable_metric", "contract_product", "rate_card")
@@ -208,6 +230,9 @@ ASKED = [
     ("POST", CUSTOMERS, {"name": "New"}, 200),
     ("POST", CUSTOMERS, {"name": "New", "ingest_aliases": ["new", "newer"]}, 200),
     ("POST", CUSTOMERS, {"name": "New", "ingest_aliases": ["cus_1"]}, 409),
+    ("POST", CUSTOMERS, {"name": "New", "custom_fields": {"crm": "A-1"}}, 200),
+    ("POST", CUSTOMERS, {"name": "New", "custom_fields": {"crm": 7}}, 400),
+    ("GET", f"{CUSTOMERS}?customer_ids={ENTITY_ID}&customer_ids={ENTITY_ID.replace('9', '8')}", None, 200),
     ("POST", LIST_CONTRACTS, {"customer_id": ENTITY_ID}, 200),
     ("POST", LIST_CONTRACTS, {}, 400),
     ("GET", f"{METRIC}/{ENTITY_ID}", None, 200),

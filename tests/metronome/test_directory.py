@@ -2,7 +2,8 @@
 
 import pytest
 
-from bridge.metronome.directory import LOOKUPS, MAX_PAGES, Directory, Found
+from bridge.mapping import lookups as mapping_lookups
+from bridge.metronome.directory import CONTRACT_LOOKUPS, LOOKUPS, MAX_PAGES, Directory, Found, Page
 from bridge.model import Outcome, Reference, Verdict
 from bridge.times import SECOND
 
@@ -30,6 +31,11 @@ class Pages:
         if isinstance(page, Outcome):
             return page, {}
         return ACCEPTED, {"data": page, "next_page": str(number + 1) if number < len(self.pages) else None}
+
+    def contracts(self, customer_id):
+        self.asked.append(customer_id)
+        (page,) = self.pages
+        return (page, {}) if isinstance(page, Outcome) else (ACCEPTED, {"data": page})
 
 
 def customer(customer_id, *aliases, account=None):
@@ -65,6 +71,12 @@ def test_a_lookup_is_one_question(reference, asked):
 
 def test_every_kind_of_lookup_is_asked_about_here():
     assert set(LOOKUPS) == {"ingest_alias", "salesforce_account_id"}
+    assert set(CONTRACT_LOOKUPS) == {"uniqueness_key", "salesforce_opportunity_id", "custom_field"}
+
+
+@pytest.mark.parametrize("kinds", [LOOKUPS, CONTRACT_LOOKUPS])
+def test_mappings_and_the_directory_speak_of_the_same_kinds(kinds):
+    assert set(kinds) <= set(mapping_lookups.LOOKUPS)
 
 
 FINDS = [
@@ -190,3 +202,70 @@ def test_the_last_page_names_no_next_one(last):
             return ACCEPTED, {"data": [customer(ONE, "cus_1")], **last}
 
     assert Directory(OnePage()).find(ALIAS) == Found(ACCEPTED, (ONE,))
+
+
+def by_field(customer_id, **held):
+    return {**customer(customer_id), "custom_fields": held}
+
+
+CARRYING = [
+    ([by_field(ONE, crm="A-1")], (ONE,)),
+    ([by_field(ONE, crm="A-1"), by_field(TWO, crm="A-1")], (ONE, TWO)),
+    ([by_field(ONE, crm="A-1")] * 2, (ONE,)),
+    ([by_field(ONE, crm="a-1"), by_field(TWO, crm="A-1 ")], ()),
+    ([by_field(ONE, erp="A-1"), by_field(TWO)], ()),
+    # A filter that the API ignored.
+    ([by_field(ONE, crm="A-1"), by_field(THREE, crm="A-1")], (ONE,)),
+    ([{"id": ONE, "custom_fields": held} for held in (None, [], "crm", {"crm": ["A-1"]}, {"crm": None})], ()),
+    ([None, 7, {}, {"id": 7}, {"id": ONE}], ()),
+    ([], ()),
+]
+
+
+@pytest.mark.parametrize(("page", "found"), CARRYING)
+def test_of_candidates_those_who_have_the_custom_field_are_taken(page, found):
+    assert Directory(Pages(page)).carrying("crm", "A-1", [ONE, TWO]) == Found(ACCEPTED, found)
+
+
+def contract(contract_id, **given):
+    return {"id": contract_id, "customer_id": ONE, **given}
+
+
+DEAL = Reference.of("uniqueness_key", ["K-1"], ALIAS)
+OPPORTUNITY = Reference.of("salesforce_opportunity_id", [LONG], ALIAS)
+FIELD = Reference.of("custom_field", ["deal", "7"], ALIAS)
+FOUND_CONTRACTS = [
+    (DEAL, [contract(TWO, uniqueness_key="K-1"), contract(THREE, uniqueness_key="k-1")], (TWO,)),
+    (DEAL, [contract(TWO, uniqueness_key="K-1"), contract(THREE, uniqueness_key="K-1")], (TWO, THREE)),
+    (DEAL, [contract(TWO), contract(THREE, uniqueness_key=None), contract(ONE, name="K-1")], ()),
+    (OPPORTUNITY, [contract(TWO, salesforce_opportunity_id=SHORT)], (TWO,)),
+    (OPPORTUNITY, [contract(TWO, salesforce_opportunity_id=SHORT.lower()), contract(THREE)], ()),
+    (FIELD, [contract(TWO, custom_fields={"deal": "7"}), contract(THREE, custom_fields={"deal": "8"})], (TWO,)),
+    (FIELD, [None, "x", contract(None), contract(TWO), contract(THREE, custom_fields=None)], ()),
+]
+
+
+@pytest.mark.parametrize(("reference", "page", "found"), FOUND_CONTRACTS, ids=range(len(FOUND_CONTRACTS)))
+def test_a_contract_is_known_by_what_it_carries(reference, page, found):
+    contracts = Pages(page)
+    assert Directory(contracts).contracts(reference, ONE) == Found(ACCEPTED, found)
+    assert contracts.asked == [ONE]
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.verdict)
+def test_a_failure_is_no_answer_whatever_was_asked(failure):
+    directory = Directory(Pages(failure))
+    assert directory.carrying("crm", "A-1", [ONE]) == Found(failure)
+    assert directory.page(None) == Page(failure)
+    found = directory.contracts(DEAL, ONE)
+    # A customer who is not there has no contract.
+    assert found == Found(
+        failure if failure.verdict is not Verdict.UNKNOWN else Outcome(Verdict.ACCEPTED, 404, "Not Found")
+    )
+
+
+def test_all_customers_come_page_by_page():
+    directory = Directory(Pages([by_field(ONE), None], []))
+    first = directory.page(None)
+    assert first == Page(ACCEPTED, (by_field(ONE),), "2")
+    assert directory.page(first.cursor) == Page(ACCEPTED)

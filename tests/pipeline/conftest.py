@@ -1,15 +1,13 @@
 import pytest
 
-from bridge.metronome.directory import Directory
 from bridge.pipeline.deliver import Deliverer
 from bridge.pipeline.gatekeeper import Gatekeeper
 from bridge.pipeline.resolve import Resolver
 from bridge.times import DAY, SECOND
 from tests.support.clock import Clock
+from tests.support.lookups import LEASE, finding
 from tests.support.making import by_payload
 from tests.support.metronome import FakeMetronome
-
-LEASE = 30 * SECOND
 
 
 class Pipeline:
@@ -22,6 +20,7 @@ class Pipeline:
         self.logged = []
         self.alarms = []
         self.slept = []
+        self.keys = {"crm"}
         # PostgreSQL has a time of its own, and tests have theirs.
         store.gate.change = lambda step, now, change=store.gate.change: change(lambda state, _: step(state, now), now)
         self.gatekeeper = Gatekeeper(
@@ -47,7 +46,8 @@ class Pipeline:
             log=lambda claim, attempt: self.logged.append((claim, attempt)),
             **common,
         )
-        self.resolver = Resolver(store.references, self.gatekeeper, Directory(self.metronome), **common)
+        finders = finding(store, self.metronome, self.clock, lambda: self.keys)
+        self.resolver = Resolver(store.references, self.gatekeeper, *finders, **common)
 
     def receive(self, *events, translate=by_payload):
         self.store.events.add("stripe", events, {}, self.clock())

@@ -5,13 +5,13 @@ import threading
 import pytest
 
 from bridge.bootstrap import SteadyClock, now
-from bridge.metronome.directory import Directory
 from bridge.model import Cause, ChangeState, GateState, Outcome, Reference, Verdict
 from bridge.pipeline.deliver import Deliverer
 from bridge.pipeline.gatekeeper import Gatekeeper
 from bridge.pipeline.resolve import Resolver
 from bridge.pipeline.worker import STANDING_BACK_THREADS, Worker
 from bridge.times import DAY, SECOND
+from tests.support.lookups import finding
 from tests.support.making import ENTITY_ID, NOW, asking, by_payload, change, event, translated
 from tests.support.metronome import OK, FakeMetronome
 
@@ -38,7 +38,7 @@ def start(store):
             log=lambda *_: None,
             **common,
         )
-        resolver = Resolver(store.references, gatekeeper, Directory(metronome), **common)
+        resolver = Resolver(store.references, gatekeeper, *finding(store, metronome, clock), **common)
         worker = Worker(
             store,
             translate=translate,

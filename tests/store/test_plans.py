@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,13 +15,15 @@ from bridge.model import Reference
 from bridge.store import open_store
 from bridge.store.entities import MAX_CHANGES
 from bridge.store.history import Span, Window
+from bridge.store.index import Entry
 from bridge.times import HOUR, SECOND
 from tests.conftest import made_database
+from tests.support.making import ENTITY_ID
 
 EVENTS = 20_000
 #: What a statement may read at most: a thousand changes, and a little that stands in front of them.
 ENOUGH = MAX_CHANGES + 200
-BIG = ("events", "changes", "entities", "fields", "attempts", "references")
+BIG = ("events", "changes", "entities", "fields", "attempts", "references", "index_entries")
 #: As PostgreSQL sees a store whose statistics are of a time when nothing had been done yet.
 BURST = [
     statement
@@ -86,6 +89,29 @@ def page_of(source):
     return alone(lambda store, events: next(store.history.pages(source, Span(events // 2, events, 0, NOW)), None))
 
 
+def read_a_page(store, _events):
+    entries = [Entry("crm_account_id", f"B-{number}", ENTITY_ID) for number in range(100)]
+    yield lambda: store.index.change(lambda state: replace(state, walk=2), entries)
+
+
+def forget_some(store, _events):
+    yield lambda: store.index.prune(2)
+
+
+def find_candidates(store, events):
+    yield lambda: store.index.candidates("crm_account_id", f"A-{events // 4}")
+
+
+def wake_references(store, _events):
+    awaited = [Reference("ingest_alias", f"cus_{number}") for number in range(100)]
+    yield lambda: store.references.wake("customer", awaited, NOW)
+
+
+def know_a_reference(store, _events):
+    store.references.remember("customer", Reference("ingest_alias", "cus_5"), ENTITY_ID, NOW)
+    yield lambda: store.references.recent("customer", Reference("ingest_alias", "cus_5"), NOW)
+
+
 MORE = {
     "answer a reference": answer,
     "postpone a reference": postpone,
@@ -97,6 +123,11 @@ MORE = {
     "page of a busy source": page_of("stripe"),
     "page of a rare source": page_of("rare"),
     "page of a retired source": page_of("retired"),
+    "read a page of customers": read_a_page,
+    "forget what customers had": forget_some,
+    "find candidates": find_candidates,
+    "wake references": wake_references,
+    "know a reference": know_a_reference,
 }
 
 
@@ -107,7 +138,7 @@ def recorded(store) -> Iterator[list[tuple[str, Any]]]:
 
     def note(_connection, _cursor, statement, parameters, _context, many):
         if not statement.startswith("BEGIN"):
-            made.append((statement, parameters[0] if many else parameters))
+            made.append((statement, parameters[0] if many and isinstance(parameters, list) else parameters))
 
     engines = {store.database.engine, store.database.durable, store.database.single}
     for engine in engines:
@@ -196,4 +227,5 @@ def test_no_index_is_there_for_nothing(full):
         "entities_due",
         "attempts_entity",
         "references_due",
+        "index_entries_walk",  # forgetting what nobody has any more
     }

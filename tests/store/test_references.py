@@ -114,3 +114,16 @@ def test_kinds_and_entities_do_not_mix(store, park):
     questions = {one.reference.kind: one for one in store.references.claim("ours", 5, NOW, UNTIL)}
     store.references.answer(questions["ingest_alias"], ENTITY_ID, NOW)
     assert state_of(store, number) == ChangeState.PARKED
+
+
+def test_whoever_waits_for_news_is_asked_about_at_once(store, park):
+    park("evt_1")
+    park("evt_2", reference=Reference("ingest_alias", "cus_2"))
+    for question in store.references.claim("ours", 5, NOW, UNTIL):
+        store.references.postpone(question, NOW + HOUR, "no customer has it yet", tries=3)
+    store.references.wake("contract", [ALIAS], NOW + 9)
+    store.references.wake("customer", [ALIAS, Reference("ingest_alias", "cus_9")], NOW + 9)
+    (question,) = store.references.claim("ours", 5, NOW + 9, UNTIL)
+    assert (question.reference, question.tries) == (ALIAS, 3)
+    store.references.wake("customer", [ALIAS], NOW + 9)
+    assert store.references.claim("theirs", 5, NOW + 9, UNTIL) == []

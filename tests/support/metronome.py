@@ -7,7 +7,7 @@ from typing import Any
 from bridge.model import Outcome, Verdict
 
 OK = Outcome(Verdict.ACCEPTED, 200)
-Judge = Callable[[str, str, Mapping[str, str | None]], Outcome]
+Judge = Callable[[str, str, Mapping[str, Any]], Outcome]
 
 
 class FakeMetronome:
@@ -18,6 +18,10 @@ class FakeMetronome:
         self.held: dict[str, dict[str, str]] = {}
         self.calls: list[tuple[str, str, dict[str, str | None]]] = []
         self.aliases: dict[str, list[str]] = {}
+        #: Custom fields by customer, for those who are found by them.
+        self.people: dict[str, dict[str, str]] = {}
+        self.listed: dict[str, list[dict[str, Any]]] = {}
+        self.page_size = 100
         self.lookups = 0
         #: How many pages an answer to a lookup has.
         self.pages = 1
@@ -41,14 +45,25 @@ class FakeMetronome:
                         held[key] = value
             return outcome
 
-    def customers(self, query: Mapping[str, str]) -> tuple[Outcome, Mapping[str, Any]]:
+    def customers(self, query: Mapping[str, str | Sequence[str]]) -> tuple[Outcome, Mapping[str, Any]]:
         with self.lock:
             self.lookups += 1
             outcome = self.judge("customers", "", dict(query))
-            alias = query.get("ingest_alias", "")
-            found = [{"id": one, "ingest_aliases": [alias]} for one in self.aliases.get(alias, [])]
-            page = int(query.get("next_page", "1"))
-            return outcome, {"data": found, "next_page": str(page + 1) if page < self.pages else None}
+            if "ingest_alias" in query:
+                alias = str(query["ingest_alias"])
+                found = [{"id": one, "ingest_aliases": [alias]} for one in self.aliases.get(alias, [])]
+                page = int(str(query.get("next_page", "1")))
+                return outcome, {"data": found, "next_page": str(page + 1) if page < self.pages else None}
+            wanted = query.get("customer_ids", self.people)
+            found = [{"id": one, "custom_fields": held} for one, held in self.people.items() if one in wanted]
+            start = int(str(query.get("next_page", "0")))
+            end = start + self.page_size
+            return outcome, {"data": found[start:end], "next_page": str(end) if end < len(found) else None}
+
+    def contracts(self, customer_id: str) -> tuple[Outcome, Mapping[str, Any]]:
+        with self.lock:
+            self.lookups += 1
+            return self.judge("contracts", customer_id, {}), {"data": self.listed.get(customer_id, [])}
 
 
 def answers(*outcomes: Outcome) -> Judge:
