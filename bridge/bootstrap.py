@@ -4,9 +4,10 @@ import os
 import random
 import secrets
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import structlog
 
@@ -74,6 +75,11 @@ def now() -> int:
 
 def load_mappings(settings: Settings, environ: Mapping[str, str] = os.environ) -> Mappings:
     return files.load(settings.mappings, partial(environment.read, environ))
+
+
+def load_paths(paths: Iterable[Path], environ: Mapping[str, str] = os.environ) -> Mappings:
+    """These mapping files and folders, whatever the settings say."""
+    return files.load_paths(paths, partial(environment.read, environ))
 
 
 def build(settings: Settings, environ: Mapping[str, str] = os.environ, *, strict: bool = True) -> Bridge:

@@ -4,17 +4,19 @@ import re
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from bridge.cli import commands
-from bridge.mapping import examples, files
+from bridge.mapping import examples, files, lint
 from bridge.mapping.compiler import compile_source
 from bridge.senders import SENDERS
 from tests.support import tutorial
 from tests.support.making import NOW
-from tests.support.tables import TABLES, filled
+from tests.support.tables import FILES, TABLES, filled
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+KNOWN = ("no-event-time", "capture-on")
 BLOCKS = [
     (page, match.start(), match[1])
     for page in PAGES
@@ -35,6 +37,11 @@ def test_the_tutorial_says_what_its_commands_say(tmp_path):
     assert tutorial.PAGE.read_text() == tutorial.played(tutorial.PAGE.read_text(), tmp_path), "run `make docs`"
 
 
+@pytest.mark.parametrize("name", FILES)
+def test_files_that_are_made_of_the_code_are_up_to_date(name):
+    assert (ROOT / name).read_text() == FILES[name](), "run `make docs`"
+
+
 @pytest.mark.parametrize(("page", "start", "text"), BLOCKS, ids=lambda value: str(value)[-40:] if value else "")
 def test_every_mapping_file_in_the_docs_works(page, start, text):
     line = page.read_text()[:start].count("\n") + 1
@@ -42,6 +49,12 @@ def test_every_mapping_file_in_the_docs_works(page, start, text):
     source, problems = compile_source("doc", f"{page.name}:{line}", head + text, lambda _: None)
     assert [str(problem) for problem in problems if problem.level == "error"] == []
     assert list(examples.run(source, NOW)) == []
+    assert warnings([*problems, *lint.run(source, NOW)]) == []
+
+
+def warnings(problems):
+    """But for those that follow from the sender, whatever the file says."""
+    return [str(problem) for problem in problems if problem.level == "warning" and problem.code not in KNOWN]
 
 
 RECIPES = dict(re.findall(r"\n### ([^\n]+)\n(.*?)(?=\n##|\Z)", (ROOT / "docs" / "recipes.md").read_text(), re.DOTALL))
@@ -62,6 +75,15 @@ def test_every_guarantee_has_a_test():
     assert [line for line in re.split(r"\n- |\n\n", promises) if line.startswith("**") and "`tests/" not in line] == []
 
 
+def test_the_hook_for_pre_commit_runs_a_command_on_mapping_files():
+    (hook,) = YAML(typ="safe").load(ROOT / ".pre-commit-hooks.yaml")
+    program, command, *_ = hook["entry"].split()
+    assert program in (ROOT / "pyproject.toml").read_text()
+    assert commands.commands[command].params[0].nargs == -1, "the hook is given the names of files"
+    assert all(re.search(hook["files"], f"mappings/{source}.yaml") for source in SHIPPED.sources)
+    assert hook["id"] in (ROOT / "docs" / "mapping.md").read_text()
+
+
 def test_every_command_is_documented():
     text = (ROOT / "docs" / "cli.md").read_text()
     assert [name for name in commands.commands if f"`{name}" not in text] == []
@@ -78,6 +100,7 @@ SHIPPED = files.load(ROOT / "mappings", lambda _: None)
 
 def test_the_shipped_mappings_work():
     assert [str(problem) for problem in files.check(SHIPPED, NOW) if problem.level == "error"] == []
+    assert warnings(files.check(SHIPPED, NOW)) == []
 
 
 @pytest.mark.parametrize("name", [name for name, sender in SENDERS.items() if not sender.open])

@@ -18,6 +18,7 @@ from bridge.cli import (
     keys,
     replay,
     sandbox,
+    schema,
     send,
     senders,
     serve,
@@ -69,6 +70,7 @@ COMMANDS = (
     drift,
     backfill,
     diff,
+    schema,
 )
 for module in COMMANDS:
     commands.add_command(module.command)

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,8 +16,8 @@ from rich.progress import track
 from rich.table import Table
 
 from bridge import bootstrap, settings
-from bridge.errors import OperatorError, SenderError
-from bridge.mapping import files
+from bridge.errors import OperatorError
+from bridge.mapping import files, samples
 from bridge.mapping.files import Mappings
 from bridge.mapping.hints import accepted
 from bridge.mapping.rules import Source
@@ -47,42 +48,14 @@ def find_source(values: Settings, name: str) -> Source:
 
 
 def request_from(source: Source, path: Path, target: str, values: Settings) -> Request:
-    """What is in the file, as this source's sender would post it, unsigned.
-
-    .http: a whole request, headers and body as they are. .json: a payload, which the sender's module puts into the
-    form that its product sends. Anything else, such as .xml: the body as it is.
-    """
+    """What is in the file, as this source's sender would post it, unsigned."""
     return request_of(source.sender, path.read_bytes(), path, target, values)
 
 
 def request_of(sender: Sender, content: bytes, path: Path, target: str, values: Settings) -> Request:
     """The same where the content was read already: `path` says what it is, and is named in messages."""
-    headers = {"content-type": sender.content_type, "user-agent": "metronome-bridge send"}
-    if path.suffix == ".http":
-        return parse_http(content, target, values)
-    if path.suffix == ".json" and not sender.content_type.startswith("application/json"):
-        content = sender.compose(parse_json(content, path))
-    return Request("POST", target, headers, content, values.public_urls)
-
-
-def parse_http(content: bytes, target: str, values: Settings) -> Request:
-    """A captured request: request line, headers, empty line, body."""
-    # Editors like to save such a file with other line ends.
-    end = b"\r\n" if b"\r\n\r\n" in content else b"\n"
-    head, separator, body = content.partition(2 * end)
-    lines = head.decode("latin-1").split(end.decode())
-    words = lines[0].split(" ")
-    if not separator or len(words) != 3:  # noqa: PLR2004
-        raise OperatorError("the file is no HTTP request: a request line, headers and an empty line are expected")
-    headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
-    return Request(words[0], words[1] or target, headers, body, values.public_urls)
-
-
-def parse_json(content: bytes, path: Path) -> Any:
-    try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError as error:
-        raise SenderError(f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
+    request = samples.request_of(sender, path, content, target, values.public_urls)
+    return replace(request, headers={"user-agent": "metronome-bridge send", **request.headers})
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from bridge.mapping.functions import FUNCTIONS, Functions, exists
+from bridge.mapping.calls import Functions
+from bridge.mapping.functions import FUNCTIONS, exists
 
 #: A node of jmespath's tree: {type, value, children}.
 Node = Any

@@ -8,13 +8,16 @@ from typing import Any
 from marshmallow import ValidationError
 
 from bridge.errors import SettingError
-from bridge.mapping import crosswalks, documents
+from bridge.mapping import crosswalks, documents, lint
+from bridge.mapping.arguments import flaws
+from bridge.mapping.checks import Said, check_of
 from bridge.mapping.crosswalks import Crosswalk, CrosswalkError, Table
 from bridge.mapping.documents import Document, Path, Problem
 from bridge.mapping.expressions import Expression, ExpressionError, compile_expression
 from bridge.mapping.hints import accepted
 from bridge.mapping.locators import Locator
 from bridge.mapping.lookups import CrosswalkSchema, kind_of
+from bridge.mapping.roles import misfit
 from bridge.mapping.rules import ELEMENT, Absent, CaptureRule, Example, FieldRule, Rule, Source, TooLong, matches
 from bridge.mapping.schema import SourceSchema, flat
 from bridge.senders import SENDERS, Sender
@@ -22,10 +25,14 @@ from bridge.senders import SENDERS, Sender
 #: The value of an environment variable, or of the file that its `_FILE` sibling names; None if unset.
 Environ = Callable[[str], str | None]
 
-#: How messages begin that are about a key and not about its value.
-ABOUT_KEYS = ("no key", "a key")
+#: Checks that are about a key and not about its value.
+ABOUT_KEYS = ("unknown-key",)
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+#: Keys whose values are expressions.
+EXPRESSIONS = (("when",), ("for_each",), ("id",), ("occurred_at",), ("path",))
+
+#: What stands in a file for an environment variable.
+VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def compile_source(name: str, path: str, text: str, environ: Environ) -> tuple[Source | None, list[Problem]]:
@@ -57,6 +64,8 @@ class Compiler:
         secrets = self.secrets(sender) if sender else ()
         self.find_crosswalks()
         source = self.compiled(name, text, data, sender, secrets) if data and sender and self.sound() else None
+        if not self.sound():
+            self.problems += lint.sketch(self.path, self.document, self.expressions)
         self.problems.sort(key=lambda problem: (problem.line, problem.column))
         return (source if self.sound() else None), self.problems
 
@@ -68,18 +77,22 @@ class Compiler:
             return dict(SourceSchema().load(self.document.data))
         except ValidationError as error:
             for path, message in flat(error.messages):
-                self.report(path, message, key=message.startswith(ABOUT_KEYS))
+                about_key = message.code in ABOUT_KEYS or message.startswith("a key")
+                self.report(path, message + self.hint(path, message), code=message.code, key=about_key)
             return None
+
+    def hint(self, path: Path, message: Said) -> str:
+        """What YAML made of a slip of the keyboard."""
+        key = str(path[-1]) if path else ""
+        if message.code == "empty-value" and ":" in key:
+            return ": a space is missing after the colon"
+        if path[-1:] in EXPRESSIONS and isinstance(self.at(*path), dict | list):
+            return ": put an expression that begins with [ or { in quotes"
+        return ""
 
     def at(self, *path: str | int) -> Any:
         """What the file has there, whatever it is; None if nothing."""
-        value = self.document.data
-        for step in path:
-            try:
-                value = value[step]
-            except (KeyError, IndexError, TypeError):
-                return None
-        return value
+        return self.document.at(path)
 
     def find_expressions(self) -> None:
         for index, _ in enumerate(self.list_at("rules")):
@@ -106,7 +119,22 @@ class Compiler:
         try:
             self.expressions[path] = compile_expression(text)
         except ExpressionError as error:
-            self.report(path, str(error), offset=error.offset)
+            for flaw in error.flaws:
+                self.report(path, flaw.message + self.cut_off(path, text), offset=flaw.offset, code=flaw.code)
+            return
+        tree = self.expressions[path].tree
+        wrong = list(flaws(tree))
+        for flaw in wrong:
+            self.report(path, flaw.message, offset=flaw.offset, code=flaw.code)
+        if not wrong and (message := misfit(str(path[2]), tree)):
+            self.report(path, message, offset=0, code="never-works")
+
+    def cut_off(self, path: Path, text: str) -> str:
+        """Where YAML ended a value before its time."""
+        rest = self.document.after(path, len(text))
+        if re.match(r"\s+#", rest):
+            return ": YAML takes what follows # for a comment: put the whole value in quotes"
+        return ": between { and } a comma ends a value: put it in quotes" if re.match(r"\s*,", rest) else ""
 
     def sender(self) -> Sender | None:
         name = self.at("sender")
@@ -114,7 +142,7 @@ class Compiler:
         if sender is None:
             return None
         if sender.weak:
-            self.report(("sender",), f"{sender.name}: {sender.weak}", level="note")
+            self.report(("sender",), f"{sender.name}: {sender.weak}", code="weak-sender")
         return sender.bound(self.options(sender))
 
     def compiled(
@@ -130,6 +158,7 @@ class Compiler:
             unset=tuple(self.unset),
             examples=tuple(self.example(index, example) for index, example in enumerate(data.get("examples", []))),
             capture=self.capture(data),
+            document=self.document,
         )
 
     def capture(self, data: Mapping[str, Any]) -> CaptureRule | None:
@@ -140,7 +169,7 @@ class Compiler:
         self.report(
             ("on_unverified",),
             f"this source keeps refused requests {answer}for {made.hours} hours: take it out once all is set up",
-            level="warning",
+            code="capture-on",
             key=True,
         )
         return made
@@ -148,7 +177,7 @@ class Compiler:
     def options(self, sender: Sender) -> Mapping[str, Any]:
         given = self.at("options") or {}
         if sender.options is None and given:
-            self.report(("options",), f"the sender {sender.name} takes no options", key=True)
+            self.report(("options",), f"the sender {sender.name} takes no options", code="unknown-key", key=True)
         if sender.options is None or not isinstance(given, dict):
             return {}
         schema = sender.options()
@@ -156,9 +185,10 @@ class Compiler:
             return dict(schema.load(self.filled(given, ("options",))))
         except ValidationError as error:
             for path, message in flat(error.messages, ("options",)):
-                unknown = message.startswith("no key")
+                unknown = message.code == "unknown-key"
                 hint = accepted(str(path[-1]), schema.fields) if unknown else ""
-                self.report(path, message + hint, key=unknown)
+                code = "invalid-options" if message.code == "wrong-value" else message.code
+                self.report(path, message + hint, code=code, key=unknown)
             return {}
 
     def secrets(self, sender: Sender) -> tuple[str, ...]:
@@ -169,14 +199,14 @@ class Compiler:
     def secret(self, text: Any, path: Path, sender: Sender) -> str | None:
         if not isinstance(text, str):
             return None
-        if not _VARIABLE.search(text):
-            self.report(path, "a secret does not belong in a file: write ${NAME} and set NAME", level="warning")
+        if not VARIABLE.search(text):
+            self.report(path, "a secret does not belong in a file: write ${NAME} and set NAME", code="secret-in-file")
         unset = len(self.unset)
         secret = str(self.filled(text, path))
         if len(self.unset) > unset:
             return None
         if problem := sender.check_secret(secret):
-            self.report(path, f"this secret ({sender.credential}) {problem}")
+            self.report(path, f"this secret ({sender.credential}) {problem}", code="secret-invalid")
         return secret
 
     def filled(self, value: Any, path: Path) -> Any:
@@ -185,17 +215,17 @@ class Compiler:
             return {key: self.filled(inner, (*path, key)) for key, inner in value.items()}
         if isinstance(value, list):
             return [self.filled(inner, (*path, index)) for index, inner in enumerate(value)]
-        return _VARIABLE.sub(lambda match: self.variable(match[1], path), value) if isinstance(value, str) else value
+        return VARIABLE.sub(lambda match: self.variable(match[1], path), value) if isinstance(value, str) else value
 
     def variable(self, name: str, path: Path) -> str:
         try:
             value = self.environ(name.removesuffix("_FILE"))
         except SettingError as error:
-            self.report(path, str(error))
+            self.report(path, str(error), code="secret-invalid")
             return ""
         if value is None:
             self.unset.append(name)
-            self.report(path, f"{name} is not set: until it is, this source is closed", level="note")
+            self.report(path, f"{name} is not set: until it is, this source is closed", code="secret-unset")
         return value or ""
 
     def rule(self, index: int, data: Mapping[str, Any], sender: Sender) -> Rule:
@@ -206,7 +236,7 @@ class Compiler:
                 (*path, "name"),
                 f"{sender.name} may not say when things happened: {sender.undated}, or set occurred_at; else the time"
                 " of receipt decides which value is newest",
-                level="warning",
+                code="no-event-time",
             )
         self.check_content(path, data.get("events", ()), sender)
         return Rule(
@@ -250,7 +280,7 @@ class Compiler:
                 self.tables[name] = crosswalks.read(self.path, name)
             made, problems = crosswalks.crosswalk(self.tables[name], source, target)
         except CrosswalkError as error:
-            self.report((*path, error.about), f"{name} {error}")
+            self.report((*path, error.about), f"{name} {error}", code="crosswalk")
             return
         self.crosswalks[name, source, target] = made
         self.problems += [problem for problem in problems if problem not in self.problems]
@@ -274,7 +304,7 @@ class Compiler:
                         path,
                         f"{sender.name} sends no {'.'.join(map(str, steps))} with these events, only"
                         f" {', '.join(known[0])}",
-                        level="warning",
+                        code="thin-event",
                     )
 
     def field(self, key: str, data: Mapping[str, Any], path: Path) -> FieldRule:
@@ -289,22 +319,22 @@ class Compiler:
             too_long=TooLong(data.get("too_long", TooLong.ERROR)),
             unique=data.get("unique"),
             place=self.document.key_place(path),
+            said=frozenset(data),
         )
 
     def example(self, index: int, data: Mapping[str, Any]) -> Example:
         return Example(
             name=data["name"],
-            event=data["event"],
+            event=data.get("event"),
+            file=data.get("file"),
             headers={name.lower(): value for name, value in data.get("headers", {}).items()},
             expect=data["expect"],
             place=self.document.place(("examples", index, "name")),
         )
 
-    def report(
-        self, path: Path, message: str, *, level: str = "error", key: bool = False, offset: int | None = None
-    ) -> None:
+    def report(self, path: Path, message: str, *, code: str, key: bool = False, offset: int | None = None) -> None:
         place = self.document.key_place(path) if key else self.document.place(path, offset)
-        self.problems.append(Problem(self.path, *place, message, level))
+        self.problems.append(Problem(self.path, *place, message, check_of(code).level, code))
 
 
 def paths_in(lookup: Any) -> Iterator[Path]:

@@ -6,7 +6,7 @@ ruamel.yaml composes; what tags mean is decided here, so that `NO` and `2024-01-
 import math
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,12 @@ from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
+from bridge.mapping.traps import INVISIBLE, RETYPE, explain, lines_of
+
 MAX_NODES = 100_000
 MAX_BYTES = 1 << 20
+#: Of lines, commas and opening brackets: reading them takes about a second, and nobody writes so many.
+MAX_MARKS = 30_000
 
 #: From keys and indices to a line and a column, both from 1.
 Path = tuple[str | int, ...]
@@ -88,6 +92,7 @@ class Document:
     values: Mapping[Path, Place]
     #: Where the text itself begins, where it stands in the file letter for letter.
     texts: Mapping[Path, Place]
+    lines: Sequence[str] = ()
 
     def place(self, path: Path, offset: int | None = None) -> Place:
         """Where the value at `path` is, or the character at `offset` in it; else the nearest thing around it."""
@@ -97,6 +102,28 @@ class Document:
         while path and path not in self.values:
             path = path[:-1]
         return self.values.get(path, (1, 1))
+
+    def after(self, path: Path, length: int) -> str:
+        """What follows in its line on a text of this length that stands there without quotes."""
+        line, column = self.texts.get(path, (0, 0))
+        return self.lines[line - 1][column - 1 + length :] if 0 < line <= len(self.lines) else ""
+
+    def lists(self, key: str) -> Iterator[tuple[Path, list[str]]]:
+        """The lists of nothing but text that stand under this key, wherever."""
+        for path in self.values:
+            found = self.at(path) if path[-1:] == (key,) else None
+            if isinstance(found, list) and all(isinstance(part, str) for part in found):
+                yield path, found
+
+    def at(self, path: Path) -> Any:
+        """What the file has there, whatever it is; None if nothing."""
+        value = self.data
+        for step in path:
+            try:
+                value = value[step]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return value
 
     def key_place(self, path: Path) -> Place:
         """Where the key at the end of `path` is; else as `place`."""
@@ -118,7 +145,7 @@ class Reader:
             raise OverflowError
         self.values[path] = place_of(node)
         if not isinstance(node, ScalarNode) and str(node.tag) not in COLLECTIONS:
-            self.problem(node, f"the tag {node.tag} is not accepted: plain YAML 1.2 is")
+            self.tag_problem(node)
         if isinstance(node, MappingNode):
             return self.read_mapping(node, path)
         if isinstance(node, SequenceNode):
@@ -131,12 +158,15 @@ class Reader:
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, ScalarNode):
-                self.problem(key_node, "a key must be text")
+                self.problem(key_node, "a key must be text: a path stands alone, without {{ and }}", "key-type")
                 continue
             key = str(key_node.value)
+            if key_node.style not in QUOTES and INVISIBLE.search(key):
+                self.problem(key_node, f"an invisible character: {RETYPE}", "yaml-syntax")
+                continue
             if key in result:
                 line, _ = self.keys[(*path, key)]
-                self.problem(key_node, f"{key!r} is given twice: first in line {line}")
+                self.problem(key_node, f"{key!r} is given twice: first in line {line}", "duplicate-key")
                 continue
             self.keys[(*path, key)] = place_of(key_node)
             result[key] = self.read(value_node, (*path, key))
@@ -149,17 +179,21 @@ class Reader:
             self.texts[path] = (line, column + quote)
         text, kind = str(node.value), str(node.tag).removeprefix(TAG)
         if kind not in SCALARS:
-            self.problem(node, f"the tag {node.tag} is not accepted: plain YAML 1.2 is")
+            self.tag_problem(node)
             return text
         try:
             return SCALARS[kind](text)
         except (ValueError, KeyError):
             what = "number that JSON could hold" if kind in ("int", "float") else kind
-            self.problem(node, f"{text[:40]} is no {what}: put it in quotes if it is text")
+            self.problem(node, f"{text[:40]} is no {what}: put it in quotes if it is text", "yaml-number")
             return text
 
-    def problem(self, node: Node, message: str) -> None:
-        self.problems.append(Problem(self.path, *place_of(node), message))
+    def tag_problem(self, node: Node) -> None:
+        remedy = "" if str(node.tag).startswith(TAG) else "; a value that begins with ! needs quotes"
+        self.problem(node, f"the tag {node.tag} is not accepted: plain YAML 1.2 is{remedy}", "yaml-tag")
+
+    def problem(self, node: Node, message: str, code: str) -> None:
+        self.problems.append(Problem(self.path, *place_of(node), message, code=code))
 
 
 def place_of(node: Node) -> Place:
@@ -169,9 +203,10 @@ def place_of(node: Node) -> Place:
 class NotYamlError(Exception):
     """The text is no YAML of ours. `place` says where."""
 
-    def __init__(self, message: str, place: Place = (1, 1)) -> None:
+    def __init__(self, message: str, place: Place = (1, 1), code: str = "yaml-syntax") -> None:
         super().__init__(message)
         self.place = place
+        self.code = code
 
 
 def parse(text: str, path: str) -> tuple[Document | None, list[Problem]]:
@@ -180,16 +215,18 @@ def parse(text: str, path: str) -> tuple[Document | None, list[Problem]]:
     try:
         data = reader.read(compose(text))
     except NotYamlError as error:
-        return None, [Problem(path, *error.place, str(error))]
+        return None, [Problem(path, *error.place, str(error), code=error.code)]
     except (OverflowError, RecursionError):
-        return None, [Problem(path, 1, 1, "the file is too large or too deep")]
-    return Document(data, reader.keys, reader.values, reader.texts), reader.problems
+        return None, [Problem(path, 1, 1, "the file is too large or too deep", code="file-size")]
+    return Document(data, reader.keys, reader.values, reader.texts, lines_of(text)), reader.problems
 
 
 def compose(text: str) -> Node:
     """Raises NotYamlError."""
     if len(text) > MAX_BYTES:
-        raise NotYamlError(f"the file has more than {MAX_BYTES >> 20} MiB")
+        raise NotYamlError(f"the file has more than {MAX_BYTES >> 20} MiB", code="file-size")
+    if sum(map(text.count, ",\n[{")) > MAX_MARKS:
+        raise NotYamlError(f"the file has more than {MAX_MARKS:,} lines and commas", code="file-size")
     if other := _OTHER_VERSION.search(text):
         raise NotYamlError("plain YAML 1.2 is accepted: drop this line", place_in(text, other.start()))
     try:
@@ -200,10 +237,7 @@ def compose(text: str) -> Node:
     except ReaderError as error:
         raise NotYamlError("not YAML: a control character", place_in(text, error.position)) from None
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        hint = ": put the expression in quotes" if "'`'" in (error.problem or "") else ""
-        place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise NotYamlError(f"not YAML: {error.problem or error.context}{hint}", place) from None
+        raise NotYamlError(*explain(error, text)) from None
     except (YAMLError, RecursionError, ValueError, OverflowError, AttributeError) as error:
         raise NotYamlError(f"not YAML: {type(error).__name__}") from None
     if node is None:

@@ -12,7 +12,7 @@ from bridge.mapping.anchors import Anchor, anchors_of, snake
 from bridge.mapping.compiler import compile_source
 from bridge.mapping.expressions import ExpressionError, Path, compile_expression
 from bridge.mapping.material import Material
-from bridge.mapping.rules import ELEMENT, FieldRule, Source, TooLong, value_of
+from bridge.mapping.rules import ELEMENT, Example, FieldRule, Source, TooLong, value_of
 from bridge.mapping.steps import ending
 from bridge.mapping.suggest import Entry, entries_of
 from bridge.mapping.values import to_text
@@ -274,7 +274,7 @@ def documents_of(material: Material) -> Iterator[Any]:
 
 def read(source: Source, document: Any, headers: Mapping[str, str], now: int) -> list[Event]:
     try:
-        return examples.events_of(source, document, headers, now)
+        return examples.events_of(source, Example("drafted", document, headers, (), (1, 1)), now)
     except (SenderError, SignError):
         return []
 

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from jmespath.exceptions import JMESPathError, LexerError, ParseError
+from jmespath.exceptions import JMESPathError, ParseError
 from jmespath.parser import Parser as JMESPathParser
 
 from bridge.errors import BridgeError, RuleError
+from bridge.mapping import syntax
+from bridge.mapping.calls import call_problem
 from bridge.mapping.closures import Node, Run, closure, is_false
-from bridge.mapping.functions import arity_problem
 from bridge.payload import MISSING, walk
 
 Path = tuple[str | int, ...]
@@ -23,12 +24,22 @@ Path = tuple[str | int, ...]
 RELATIVE = {"subexpression", "index_expression", "pipe", "projection", "value_projection", "filter_projection"}
 
 
-class ExpressionError(BridgeError):
-    """The text is no expression. `offset` counts characters from its beginning."""
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """What is wrong at one place of an expression. `offset` counts characters from its beginning."""
 
-    def __init__(self, message: str, offset: int = 0) -> None:
-        super().__init__(message)
-        self.offset = offset
+    message: str
+    offset: int = 0
+    code: str = "expression-syntax"
+
+
+class ExpressionError(BridgeError):
+    """The text is no expression that could be evaluated. Message and offset are those of the first flaw."""
+
+    def __init__(self, *flaws: Flaw) -> None:
+        super().__init__(flaws[0].message)
+        self.offset = flaws[0].offset
+        self.flaws = flaws
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,35 +81,44 @@ def compile_expression(text: str) -> Expression:
         check_calls(tree)
         return Expression(text, plain_path(tree), tuple(paths(tree)), tree, closure(tree))
     except ParseError as error:
-        raise ExpressionError(f"not a JMESPath expression: {reason_of(error)}", error.lex_position or 0) from None
+        reason, offset = syntax.reason(text, error)
+        raise ExpressionError(Flaw(f"not a JMESPath expression: {reason}", offset)) from None
     except PendingDeprecationWarning:
-        raise ExpressionError("what stands between backticks must be JSON: text goes between single quotes") from None
+        raise ExpressionError(Flaw(*syntax.bad_literal(text))) from None
     except (JMESPathError, ValueError, RecursionError):
-        raise ExpressionError("not a JMESPath expression: it is empty or too deep") from None
+        raise ExpressionError(Flaw("not a JMESPath expression: it is empty or too deep")) from None
 
 
 def check_calls(tree: Node) -> None:
-    for name, given, offset in calls(tree):
-        if problem := arity_problem(name, given):
-            raise ExpressionError(problem, offset)
+    """Raises ExpressionError for all that are wrong."""
+    problems = [(call_problem(name, given), offset) for name, given, offset in calls(tree)]
+    if flaws := [Flaw(problem[1], offset, problem[0]) for problem, offset in problems if problem]:
+        raise ExpressionError(*flaws)
 
 
 class Parser(JMESPathParser):
-    """Remembers where each function is called. jmespath has no way to ask: this reaches into its parser."""
+    """Remembers where everything stands. jmespath has no way to ask: this reaches into its parser."""
 
     _tokens: list[Node]
     _index: int
 
+    def _token_nud_literal(self, token: Node) -> Node:
+        return {**super()._token_nud_literal(token), "offset": token["start"]}  # type: ignore[misc]  # private, so without stubs
+
+    def _token_nud_unquoted_identifier(self, token: Node) -> Node:
+        return {**super()._token_nud_unquoted_identifier(token), "offset": token["start"]}  # type: ignore[misc]
+
+    def _token_nud_quoted_identifier(self, token: Node) -> Node:
+        field_ = super()._token_nud_quoted_identifier(token)  # type: ignore[misc]
+        return {**field_, "offset": token["start"], "quoted": True}
+
+    def _parse_comparator(self, left: Node, comparator: str) -> Node:
+        operator = self._tokens[self._index - 1]
+        return {**super()._parse_comparator(left, comparator), "offset": operator["start"]}  # type: ignore[misc]
+
     def _token_led_lparen(self, left: Node) -> Node:
         name = self._tokens[self._index - 2]
-        call = super()._token_led_lparen(left)  # type: ignore[misc]  # the stubs leave out what is private
-        return {**call, "offset": name["start"]}
-
-
-def reason_of(error: ParseError) -> str:
-    if isinstance(error, LexerError):
-        return str(error.message)
-    return f"{error.token_value!r} does not belong there" if error.token_value else "it ends too early"
+        return {**super()._token_led_lparen(left), "offset": name["start"]}  # type: ignore[misc]
 
 
 def plain_path(node: Node) -> Path | None:

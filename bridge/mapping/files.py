@@ -2,15 +2,17 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from bridge.mapping import examples, keys
+from bridge.mapping import examples, keys, lint
 from bridge.mapping.compiler import Environ, compile_source
-from bridge.mapping.documents import Problem
+from bridge.mapping.documents import MAX_BYTES, Problem
 from bridge.mapping.rules import Source
+from bridge.mapping.traps import lines_of
 
 SUFFIXES = (".yaml", ".yml")
 #: What mapping files may refer to.
@@ -56,31 +58,50 @@ class Mappings:
 
 
 def load(folder: Path, environ: Environ) -> Mappings:
-    """Read, lint and compile every file. Raises nothing: what is wrong is in `problems`."""
-    sources: dict[str, Source] = {}
+    """Read, lint and compile every file of the folder. Raises nothing: what is wrong is in `problems`."""
+    return load_files(*files_in(folder), environ)
+
+
+def load_paths(paths: Iterable[Path], environ: Environ) -> Mappings:
+    """The same for these files, and for those of these folders."""
+    found: list[Path] = []
     problems: list[Problem] = []
+    for path in paths:
+        inner, missing = files_in(path) if path.is_dir() else ([path], [])
+        found += inner
+        problems += missing
+    return load_files(list(dict.fromkeys(found)), problems, environ)
+
+
+def files_in(folder: Path) -> tuple[list[Path], list[Problem]]:
+    """The mapping files of a folder, or why there are none."""
     try:
         paths = list(paths_in(folder, SUFFIXES))
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        return Mappings(
-            {}, (Problem(str(folder), 1, 1, f"{reason}: set BRIDGE_MAPPINGS to the folder of mapping files"),)
-        )
+        message = f"{reason}: set BRIDGE_MAPPINGS to the folder of mapping files"
+        return [], [Problem(str(folder), 1, 1, message, code="file-unreadable")]
     if not paths:
-        problems.append(Problem(str(folder), 1, 1, "no mapping file here: add one such as stripe.yaml"))
+        message = "no mapping file here: add one such as stripe.yaml"
+        return [], [Problem(str(folder), 1, 1, message, code="no-mappings")]
+    return paths, []
+
+
+def load_files(paths: Sequence[Path], problems: Iterable[Problem], environ: Environ) -> Mappings:
+    sources: dict[str, Source] = {}
+    found = [*problems]
     for path in paths:
-        source, found = load_file(path, environ)
-        problems += found
+        source, wrong = load_file(path, environ)
+        found += wrong
         if source and source.name in sources:
-            problems.append(Problem(str(path), 1, 1, f"another file has the name {source.name} too"))
+            message = f"another file has the name {source.name} too: {sources[source.name].path}"
+            found.append(Problem(str(path), 1, 1, message, code="duplicate-source"))
         elif source:
             sources[source.name] = source
     disagreements = list(keys.disagreements(sources.values()))
-    problems += disagreements
-    sources = {
-        name: one for name, one in sources.items() if one.path not in {problem.path for problem in disagreements}
-    }
-    return Mappings(MappingProxyType(sources), tuple(problems), frozenset(path.stem for path in paths))
+    blamed = {problem.path for problem in disagreements}
+    good = {name: one for name, one in sources.items() if one.path not in blamed}
+    return Mappings(MappingProxyType(good), (*found, *disagreements), frozenset(path.stem for path in paths))
 
 
 def paths_in(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
@@ -98,16 +119,36 @@ def fingerprint(folder: Path) -> str:
 
 
 def load_file(path: Path, environ: Environ) -> tuple[Source | None, list[Problem]]:
-    if not NAME.fullmatch(path.stem):
-        return None, [Problem(str(path), 1, 1, "the name becomes part of the URL: a-z, 0-9, - and _ are accepted")]
+    if not NAME.fullmatch(path.stem) or path.suffix not in SUFFIXES:
+        message = "the name becomes part of the URL: a-z, 0-9, - and _ are accepted, and .yaml at the end"
+        return None, [Problem(str(path), 1, 1, message, code="file-name")]
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read(path)
     except (OSError, UnicodeDecodeError) as error:
-        return None, [Problem(str(path), 1, 1, f"cannot be read as UTF-8 text: {type(error).__name__}")]
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        return None, [Problem(str(path), 1, 1, f"cannot be read as UTF-8 text: {reason}", code="file-unreadable")]
     return compile_source(path.stem, str(path), text, environ)
 
 
+def read(path: Path) -> str:
+    """No more of it than tells that it is too long. Raises OSError, UnicodeDecodeError."""
+    with path.open(encoding="utf-8-sig") as file:
+        return file.read(MAX_BYTES + 1)
+
+
+def lines_in(problems: Iterable[Problem]) -> Mapping[str, Sequence[str]]:
+    """The lines of the files that have problems, as far as they can be read."""
+    found: dict[str, Sequence[str]] = {}
+    for path in {problem.path for problem in problems}:
+        with suppress(OSError, UnicodeDecodeError):
+            found[path] = lines_of(read(Path(path)))
+    return found
+
+
 def check(mappings: Mappings, now: int) -> tuple[Problem, ...]:
-    """Everything that is wrong, failing examples included."""
-    failing = [problem for source in mappings.sources.values() for problem in examples.run(source, now)]
-    return (*mappings.problems, *failing)
+    """Everything that is wrong, in the order of the files: what lint finds and failing examples included."""
+    found = [*mappings.problems]
+    for source in mappings.sources.values():
+        found += lint.run(source, now)
+        found += examples.run(source, now)
+    return tuple(sorted(found, key=lambda problem: (problem.path, problem.line, problem.column)))

@@ -5,7 +5,7 @@ null goes in null comes out.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from decimal import (
@@ -24,13 +24,9 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import re2
-from jmespath.exceptions import JMESPathError
-from jmespath.functions import Functions as JMESPathFunctions
 
 from bridge import times
 from bridge.errors import RuleError
-from bridge.mapping.hints import accepted
-from bridge.mapping.standard import STANDARD
 from bridge.mapping.values import to_text
 from bridge.payload import describe
 
@@ -42,6 +38,8 @@ _NUMBER = re.compile(r"\d+")
 #: What may be a number; a union would be made anew with each call.
 NUMERIC = (int, float, str)
 
+#: In characters.
+MAX_TEXT = 1_000_000
 #: More would take long to reckon with, and fits no field.
 MAX_DIGITS = 400
 #: Takes numbers whole or not at all.
@@ -54,6 +52,7 @@ WHOLE = Context(
 #: Sums, differences and products are exact; a quotient has as many digits as a decimal usually has.
 EXACT = Context(prec=5 * MAX_DIGITS)
 
+FORMS = ("date", "datetime")
 UNITS = {"s": times.SECOND, "ms": times.MILLISECOND, "us": 1}
 
 
@@ -129,8 +128,16 @@ def trim(value: Any) -> str:
     return text(value, "trim").strip()
 
 
+def check_length(length: int, name: str) -> None:
+    """Text can be made to grow by itself; no field takes a thousandth of this."""
+    if length > MAX_TEXT:
+        raise RuleError(f"{name}() makes more than {MAX_TEXT:,} characters")
+
+
 def replace(value: Any, old: str, new: str) -> str:
-    return text(value, "replace").replace(text(old, "replace"), text(new, "replace"))
+    whole_text, before, after = (text(given, "replace") for given in (value, old, new))
+    check_length(len(whole_text) + whole_text.count(before) * (len(after) - len(before)), "replace")
+    return whole_text.replace(before, after)
 
 
 def split(value: Any, separator: str) -> list[str]:
@@ -149,7 +156,9 @@ def coalesce(*values: Any) -> Any:
 
 
 def concat(*values: Any) -> str:
-    return "".join(text(value, "concat") for value in values if value is not None)
+    parts = [text(value, "concat") for value in values if value is not None]
+    check_length(sum(map(len, parts)), "concat")
+    return "".join(parts)
 
 
 def add(*values: Any) -> Any:
@@ -196,7 +205,7 @@ def written(local: datetime, form: str) -> str:
         return local.date().isoformat()
     if form == "datetime":
         return local.isoformat(timespec="seconds").replace("+00:00", "Z")
-    raise RuleError("date() makes 'date' or 'datetime'")
+    raise RuleError(f"date() makes {' or '.join(map(repr, FORMS))}")
 
 
 def from_epoch(value: Any, unit: str = "s") -> str:
@@ -237,6 +246,18 @@ def compiled(pattern: str, name: str) -> Any:
         return re2.compile(pattern, options)
     except re2.error:
         raise RuleError(f"{name}() takes a regular expression that RE2 accepts") from None
+
+
+def pattern_problem(pattern: str) -> str:
+    """`: missing )`, as RE2 says it, with the pattern; empty if it takes it."""
+    try:
+        options = re2.Options()
+        options.log_errors = False
+        re2.compile(pattern, options)
+    except re2.error as error:
+        reason = error.args[0] if error.args else ""
+        return f": {reason.decode() if isinstance(reason, bytes) else reason}"
+    return ""
 
 
 def exists(value: Any) -> bool:
@@ -341,40 +362,3 @@ FUNCTIONS: Mapping[str, Function] = {
         exists, "value", 1, 1, "whether it is there, not null and not empty", "exists(nickname)", False, True
     ),
 }
-
-
-class Functions(JMESPathFunctions):
-    """JMESPath's own functions. What they raise says which function, and never with what."""
-
-    def call_function(self, function_name: str, resolved_args: Iterable[Any]) -> Any:
-        arguments = list(resolved_args)
-        try:
-            return super().call_function(function_name, [float(a) if isinstance(a, Decimal) else a for a in arguments])
-        except (JMESPathError, TypeError, ValueError, AttributeError, KeyError, IndexError, RecursionError):
-            given = ", ".join(map(describe, arguments))
-            raise RuleError(f"{function_name}() cannot take {given}") from None
-
-
-class AllFunctions(Functions):
-    """Ours too, for whoever has jmespath walk a tree."""
-
-    def call_function(self, function_name: str, resolved_args: Iterable[Any]) -> Any:
-        function, arguments = FUNCTIONS.get(function_name), list(resolved_args)
-        if function is None:
-            return super().call_function(function_name, arguments)
-        return function.call(*arguments) if function.takes_null or exists(arguments[0]) else None
-
-
-def arity_problem(name: str, given: int) -> str | None:
-    """What is wrong with calling `name` with `given` arguments, as lint says it."""
-    if name in FUNCTIONS:
-        function = FUNCTIONS[name]
-        if function.least <= given and (function.most is None or given <= function.most):
-            return None
-        return f"{name}() takes ({function.arguments}): {given} given"
-    if name not in Functions.FUNCTION_TABLE:
-        return f"no function {name!r}{accepted(name, {*FUNCTIONS, *Functions.FUNCTION_TABLE})}"
-    signature = Functions.FUNCTION_TABLE[name]["signature"]
-    if given == len(signature) or (given > len(signature) and signature[-1].get("variadic")):
-        return None
-    return f"{name}() takes ({STANDARD[name].arguments}): {given} given"

@@ -4,9 +4,16 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
-def accepted(word: str, words: Iterable[str]) -> str:
+def closest(word: str, words: Iterable[str]) -> str | None:
+    """The one that was probably meant, whatever the case of its letters; None if none is near."""
+    folded = {known.casefold(): known for known in words}
+    close = get_close_matches(word.casefold(), folded, 1)
+    return folded[close[0]] if close else None
+
+
+def accepted(word: str, words: Iterable[str], meant: str | None = None) -> str:
     """`: did you mean 'customer'? Accepted are ...`"""
     words = sorted(words)
-    close = get_close_matches(word, words, 1)
-    meant = f"did you mean {close[0]!r}? " if close else ""
-    return f": {meant}Accepted are {', '.join(words)}"
+    meant = meant or closest(word, words)
+    question = f"did you mean {meant!r}? " if meant else ""
+    return f": {question}Accepted are {', '.join(words)}"

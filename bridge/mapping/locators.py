@@ -1,10 +1,12 @@
 """How a rule finds its entity: an id, a row of a crosswalk, or what Metronome is asked for. Pure."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from bridge.errors import RuleError
 from bridge.mapping.crosswalks import Crosswalk
+from bridge.mapping.documents import Path
 from bridge.mapping.expressions import Expression
 from bridge.mapping.values import is_uuid, to_text
 from bridge.model import MAX_VALUE_LENGTH, Reference
@@ -44,6 +46,13 @@ class Locator:
     @property
     def place(self) -> str:
         return f"{'id' if self.kind == 'id' else f'lookup {self.kind}'}: {self.path.text}"
+
+    def expressions(self, path: Path = ()) -> Iterator[tuple[Path, Expression]]:
+        """Its own and its customer's, and where below `path` they stand in a lookup."""
+        inner = () if self.kind == "id" else (self.kind,)
+        yield (*path, *inner, *(("value",) if self.key or self.crosswalk else ())), self.path
+        if self.customer:
+            yield from self.customer.expressions((*path, "customer"))
 
     @property
     def indexed_keys(self) -> frozenset[str]:

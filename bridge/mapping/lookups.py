@@ -5,8 +5,9 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
+from bridge.mapping.checks import Said
 from bridge.mapping.crosswalks import FILE_NAME
-from bridge.mapping.shapes import Strict, Text
+from bridge.mapping.kinds import Strict, Text, conflict
 from bridge.model import ENTITIES, MAX_KEY_LENGTH, Reference
 
 #: What a rule can look an entity up by, and which entity that finds.
@@ -20,9 +21,17 @@ LOOKUPS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+#: What is said where an example expects a crosswalk.
+LEADS_TO_ID = "a crosswalk leads to an id: expect that"
+
+
 class CustomFieldSchema(Strict):
-    key = Text(required=True, validate=validate.Length(max=MAX_KEY_LENGTH))
-    value = Text(required=True)
+    key = Text(
+        required=True,
+        validate=validate.Length(max=MAX_KEY_LENGTH),
+        metadata={"help": "The custom field key that the entity carries."},
+    )
+    value = Text(required=True, metadata={"help": "Where its value is."})
 
 
 def check_file_name(name: str) -> None:
@@ -31,25 +40,42 @@ def check_file_name(name: str) -> None:
 
 
 class CrosswalkSchema(Strict):
-    file = Text(required=True, validate=check_file_name)
-    from_ = Text(required=True, data_key="from")
-    to = Text(required=True)
-    value = Text(required=True)
+    file = Text(
+        required=True,
+        validate=check_file_name,
+        metadata={"help": "A CSV file with a header, beside this file."},
+    )
+    from_ = Text(required=True, data_key="from", metadata={"help": "The column with what the payload has."})
+    to = Text(required=True, metadata={"help": "The column with the entity's UUID."})
+    value = Text(required=True, metadata={"help": "Where in the payload that is."})
+
+
+def conflicting(messages: Mapping[str, Any]) -> ValidationError:
+    """One message, at the place that the keys lead to."""
+
+    def leaf(inner: Any) -> Any:
+        if isinstance(inner, str):
+            return [Said("conflicting-keys", inner)]
+        return {key: leaf(value) for key, value in inner.items()}
+
+    return ValidationError(leaf(messages))
 
 
 def check_one_kind(given: Any, kinds: Iterable[str]) -> None:
     found = [kind for kind in kinds if kind in given] if isinstance(given, dict) else []
     if len(found) != 1:
-        raise ValidationError(f"one thing to look up by is expected: accepted are {', '.join(sorted(kinds))}")
+        raise conflict(f"one thing to look up by is expected: accepted are {', '.join(sorted(kinds))}")
 
 
 class CustomerLookupSchema(Strict):
     """What finds a customer, under whom a contract is then looked up."""
 
-    ingest_alias = Text()
-    salesforce_account_id = Text()
-    custom_field = fields.Nested(CustomFieldSchema)
-    crosswalk = fields.Nested(CrosswalkSchema)
+    ingest_alias = Text(metadata={"help": "Where the customer's ingest alias is."})
+    salesforce_account_id = Text(metadata={"help": "Where its Salesforce account id is, of 15 or 18 characters."})
+    custom_field = fields.Nested(
+        CustomFieldSchema, metadata={"help": "By a custom field, in an index of all customers."}
+    )
+    crosswalk = fields.Nested(CrosswalkSchema, metadata={"help": "By a CSV file beside this one."})
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def check_kind(self, _data: Any, original: Any, **_: Any) -> None:
@@ -68,9 +94,11 @@ class CustomerField(fields.Field[Any]):
 
 
 class LookupSchema(CustomerLookupSchema):
-    uniqueness_key = Text()
-    salesforce_opportunity_id = Text()
-    customer = CustomerField()
+    uniqueness_key = Text(metadata={"help": "Where the contract's uniqueness key is; `customer` is needed too."})
+    salesforce_opportunity_id = Text(
+        metadata={"help": "Where the contract's Salesforce opportunity id is; `customer` is needed too."}
+    )
+    customer = CustomerField(metadata={"help": "Whose contract it is: a path to the customer's id, or a lookup."})
 
 
 class LookupField(fields.Field[Mapping[str, Any]]):
@@ -89,13 +117,13 @@ def check_lookup(entity: str, lookup: Any) -> None:
         return
     (kind,) = kinds
     if entity not in LOOKUPS[kind]:
-        raise ValidationError({"lookup": [f"{kind} finds a {' or a '.join(LOOKUPS[kind])}, not a {entity}"]})
+        raise conflicting({"lookup": f"{kind} finds a {' or a '.join(LOOKUPS[kind])}, not a {entity}"})
     under_customer = entity == "contract" and kind != "crosswalk"
     if under_customer and "customer" not in lookup:
-        raise ValidationError({"lookup": ["customer is missing: a contract is looked up under its customer"]})
+        raise conflicting({"lookup": "customer is missing: a contract is looked up under its customer"})
     if "customer" in lookup and not under_customer:
         what = "a crosswalk needs no customer" if kind == "crosswalk" else "only a contract is looked up under one"
-        raise ValidationError({"lookup": {"customer": [what]}})
+        raise conflicting({"lookup": {"customer": what}})
 
 
 def kind_of(lookup: Mapping[str, Any]) -> str:
@@ -108,7 +136,7 @@ class ExpectedLookupField(LookupField):
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
         lookup = super()._deserialize(value)
         if "crosswalk" in value:
-            raise ValidationError({"crosswalk": ["a crosswalk leads to an id: expect that"]})
+            raise conflicting({"crosswalk": LEADS_TO_ID})
         return reference_of(lookup)
 
 
@@ -117,7 +145,7 @@ def reference_of(lookup: Mapping[str, Any] | str) -> Reference:
         return Reference("id", lookup.lower())
     kind = kind_of(lookup)
     if kind == "crosswalk":
-        raise ValidationError({"customer": {"crosswalk": ["a crosswalk leads to an id: expect that"]}})
+        raise conflicting({"customer": {"crosswalk": LEADS_TO_ID}})
     given = lookup[kind]
     parts = [given["key"], given["value"]] if kind == "custom_field" else [given]
     return Reference.of(kind, parts, reference_of(lookup["customer"]) if "customer" in lookup else None)

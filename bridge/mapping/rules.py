@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from bridge.errors import RuleError
+from bridge.mapping.documents import Document
 from bridge.mapping.expressions import Expression
 from bridge.mapping.functions import moment
 from bridge.mapping.locators import Locator
@@ -51,6 +52,8 @@ class FieldRule:
     unique: bool | None = None
     #: Line and column in the mapping file, from 1.
     place: tuple[int, int] = field(default=(1, 1), compare=False)
+    #: Which of all this the file says itself: `path`, `when_null`, ...
+    said: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,8 @@ class Example:
     expect: Sequence[Mapping[str, Any]]
     #: Line and column in the mapping file, from 1.
     place: tuple[int, int]
+    #: The file that holds the event, from the folder of the mapping file on. None: `event` is it.
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,8 @@ class Source:
     examples: tuple[Example, ...] = ()
     #: None: what is not verified leaves no trace but a line in the log.
     capture: CaptureRule | None = None
+    #: The file that it was compiled from, and where everything stands in it.
+    document: Document | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,16 @@ from bridge.senders.base import Secrets, Sender
 UNDERSTOOD = "must be true: this sender lets anybody post, so use another one if you can"
 
 
+class Understood(fields.Boolean):
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
+        if value is not True:
+            raise self.make_error("invalid")
+        return True
+
+
 class OptionsSchema(generic.EventSchema):
-    i_understand_anyone_can_post = fields.Boolean(
+    i_understand_anyone_can_post = Understood(
         required=True,
-        truthy={True},
-        falsy={False},
         validate=validate.Equal(True, error=UNDERSTOOD),
         error_messages={"required": UNDERSTOOD, "invalid": UNDERSTOOD, "null": UNDERSTOOD},
         metadata={"help": "`true`, or the mapping file is refused."},

@@ -48,13 +48,57 @@ def test_check_names_the_place_of_everything_that_is_wrong(run):
     assert "2 errors" in result.output
 
 
+def test_check_shows_the_line_with_a_caret(run):
+    path = run.folder / "stripe.yaml"
+    path.write_text(path.read_text().replace("entity: customer", "entity: custmer"))
+    lines = run("check").output.splitlines()
+    shown = next(index for index, line in enumerate(lines) if "entity: custmer" in line)
+    assert lines[shown + 1].index("^") == lines[shown].index("custmer")
+
+
+def test_check_takes_files_and_folders(run, put):
+    good, bad = put("good.yaml", OPEN), put("bad.yaml", OPEN.replace("customer", "custmer"))
+    assert run("check", good).exit_code == 0
+    assert run("check", good, bad).exit_code == 1
+    assert run("check", run.folder).exit_code == 0
+    assert "No such file" in run("check", "nowhere.yaml").output
+
+
+def test_strict_fails_on_warnings(run, put):
+    path = put("open.yaml", OPEN.replace("id: id,", 'id: id, occurred_at: at, when: type == "gold",'))
+    assert run("check", path).exit_code == 0
+    assert run("check", path, "--strict").exit_code == 1
+
+
+@pytest.mark.parametrize("form", ["json", "sarif"])
+def test_formats_for_tools_are_json_alone(run, put, form):
+    bad = put("bad.yaml", OPEN.replace("customer", "custmer"))
+    result = run("check", bad, "--format", form)
+    assert result.exit_code == 1
+    assert json.loads(result.output)["version"]
+
+
 def test_check_runs_examples(run):
     path = run.folder / "stripe.yaml"
     example = {"name": "gold", "event": customer_updated(tier="gold"), "expect": [{"set": {"tier": "silver"}}]}
     path.write_text(path.read_text() + f"examples:\n  - {json.dumps(example)}\n")
     result = run("check")
     assert result.exit_code == 1
-    assert "set tier: 'silver' is expected, 'gold' was made" in result.output
+    assert "\n  - set tier: 'silver'\n  + set tier: 'gold'\n" in result.output
+
+
+def test_check_says_what_no_example_shows(run):
+    path = run.folder / "stripe.yaml"
+    example = {"name": "gold", "event": customer_updated(tier="gold"), "expect": [{"set": {"tier": "gold"}}]}
+    path.write_text(path.read_text() + f"examples:\n  - {json.dumps(example)}\n")
+    result = run("check", "--coverage")
+    assert result.exit_code == 0
+    assert "75% (3 of 4)   customer  coupon: value" in result.output
+    assert run("check", "--min-coverage", "75").exit_code == 0
+    result = run("check", "--min-coverage", "76")
+    assert result.exit_code == 1
+    assert f"{path}:1:1: the examples show 75% of what the rules say, not 76%; no example shows" in result.output
+    assert run("check", "--min-coverage", "101").exit_code == 2
 
 
 def test_an_unknown_source_is_answered_with_those_there_are(run, put):
@@ -85,6 +129,15 @@ def test_senders_are_listed_and_shown_with_their_options(run):
     result = run("senders", "hmac", COLUMNS="200")
     assert "timestamp_header" in result.output
     assert "Required" in result.output
+
+
+def test_schema_is_shown_or_written(run, tmp_path):
+    shown = run("schema")
+    assert json.loads(shown.output)["title"] == "A mapping file of metronome-bridge"
+    path = tmp_path / "mapping.schema.json"
+    assert run("schema", "-o", path).exit_code == 0
+    assert path.read_text() == shown.output
+    assert "No such file or directory" in run("schema", "-o", tmp_path / "nowhere" / "x.json").output
 
 
 def test_send_needs_the_secret(run, put):

@@ -8,6 +8,8 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 
 from bridge.errors import RuleError
+from bridge.mapping import examples
+from bridge.mapping import lint as checks
 from bridge.mapping.compiler import compile_source
 from bridge.mapping.documents import Problem
 from bridge.mapping.expressions import ExpressionError, compile_expression
@@ -64,6 +66,23 @@ SHIPPED = {path.stem: path.read_text() for path in sorted((ROOT / "mappings").gl
 
 def lint(text: str) -> tuple[Source | None, list[Problem]]:
     return compile_source("test", "test.yaml", text, SECRETS.get)
+
+
+def check(text: str) -> list[Problem]:
+    """Everything that `check` says of this file, in the order of its lines."""
+    made, problems = lint(text)
+    found = [*problems, *checks.run(made, NOW), *examples.run(made, NOW)] if made else problems
+    return sorted(found, key=lambda problem: (problem.line, problem.column))
+
+
+def marked(text: str) -> tuple[str, list[tuple[int, int]]]:
+    """The text without its marks », and the line and column of each."""
+    places = []
+    while "»" in text:
+        before, _, after = text.partition("»")
+        places.append((before.count("\n") + 1, len(before) - before.rfind("\n")))
+        text = before + after
+    return text, places
 
 
 def source(text: str) -> Source:

@@ -8,9 +8,10 @@ from jmespath.exceptions import JMESPathError
 from jmespath.visitor import TreeInterpreter
 
 from bridge.errors import RuleError
+from bridge.mapping.calls import Functions
 from bridge.mapping.closures import MAKERS, closure
 from bridge.mapping.expressions import Parser
-from bridge.mapping.functions import FUNCTIONS, Functions
+from bridge.mapping.functions import FUNCTIONS
 from tests.mapping.making import QUICK, json_values
 
 

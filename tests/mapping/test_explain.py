@@ -70,7 +70,7 @@ def test_an_explanation_comes_to_what_the_rules_make(made, payload):
 def test_every_shipped_example_is_explained_as_it_is_translated(name):
     source, _ = lint(SHIPPED[name])
     for example in source.examples:
-        for event in examples.events_of(source, example.event, example.headers, NOW):
+        for event in examples.events_of(source, example, NOW):
             explanation = explain(source.rules, event, NOW)
             assert explanation.translation == examples.translate(source, event)
 

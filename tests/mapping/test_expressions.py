@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge.mapping.calls import Functions
 from bridge.mapping.expressions import Expression, ExpressionError, compile_expression
-from bridge.mapping.functions import FUNCTIONS, Functions
+from bridge.mapping.functions import FUNCTIONS
 from bridge.payload import MISSING
 from tests.mapping.making import NEEDLE, QUICK, attempt, evaluate, json_values, refusal
 
@@ -180,9 +181,9 @@ MISTAKES = [
     ("a = b", 2, "="),
     ("ä", 0, "Unknown token"),
     ("a.#", 2, "Unknown token"),
-    ("'never closed", 0, "Unclosed"),
-    ("a == 'never closed", 5, "Unclosed"),
-    ('a."never closed', 2, "Unclosed"),
+    ("'never closed", 0, "does not end"),
+    ("a == 'never closed", 5, "does not end"),
+    ('a."never closed', 2, "does not end"),
     ("`x`", 0, "text goes between single quotes"),
     ("nope(a)", 0, "no function 'nope'"),
     ("lowr(a)", 0, "did you mean 'lower'?"),

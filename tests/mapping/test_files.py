@@ -58,7 +58,7 @@ def test_two_files_of_one_name_are_refused_and_the_first_stays(tmp_path):
     (tmp_path / "crm.yaml").write_text(TEXT)
     (tmp_path / "crm.yml").write_text(TEXT)
     mappings = load(tmp_path)
-    assert told(mappings) == [f"{tmp_path}/crm.yml:1:1: another file has the name crm too"]
+    assert told(mappings) == [f"{tmp_path}/crm.yml:1:1: another file has the name crm too: {tmp_path}/crm.yaml"]
     assert mappings.sources["crm"].path == str(tmp_path / "crm.yaml")
 
 
@@ -113,8 +113,8 @@ def test_what_cannot_be_opened_is_refused_and_the_other_files_work(tmp_path):
     (tmp_path / "stripe.yaml").write_text(TEXT)
     mappings = load(tmp_path)
     assert [problem.split(":1:1: ")[1] for problem in told(mappings)] == [
-        "cannot be read as UTF-8 text: IsADirectoryError",
-        "cannot be read as UTF-8 text: FileNotFoundError",
+        "cannot be read as UTF-8 text: Is a directory",
+        "cannot be read as UTF-8 text: No such file or directory",
     ]
     assert list(mappings.sources) == ["stripe"]
 
@@ -172,5 +172,7 @@ def test_check_adds_what_examples_find_to_what_lint_found(tmp_path):
     problems = files.check(load(tmp_path), NOW)
     assert [(problem.path[-6:], problem.line, problem.column, problem.level) for problem in problems] == [
         ("a.yaml", 2, 11, "note"),
+        ("a.yaml", 3, 1, "note"),
+        ("b.yaml", 4, 56, "warning"),
         ("b.yaml", 6, 12, "error"),
     ]

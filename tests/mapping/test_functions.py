@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.mapping.functions import FUNCTIONS, Functions
+from bridge.mapping.calls import Functions
+from bridge.mapping.functions import FUNCTIONS
 from bridge.mapping.standard import STANDARD
 from bridge.mapping.values import to_text
 from bridge.payload import MISSING

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.mapping import examples
+from bridge.mapping import lint as checks
+from bridge.mapping.checks import CHECKS
 from bridge.mapping.rules import Source
 from tests.mapping.making import NOW, QUICK, SECRETS, SHIPPED, json_values, lint
 
@@ -41,10 +43,12 @@ def check_promises(text):
         assert problem.column >= 1
         assert problem.level in ("error", "warning", "note")
         assert problem.message
+        assert problem.code in CHECKS
         assert not any(secret in str(problem) for secret in SECRETS.values())
     assert problems == sorted(problems, key=lambda problem: (problem.line, problem.column))
     if source:
-        assert all(problem.message for problem in examples.run(source, NOW))
+        found = [*examples.run(source, NOW), *checks.run(source, NOW)]
+        assert all(problem.message and 1 <= problem.line <= lines and problem.code in CHECKS for problem in found)
 
 
 @given(st.text())

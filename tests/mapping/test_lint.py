@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.mapping.making import SECRETS, lint
+from tests.mapping.making import SECRETS, lint, marked
 
 GOOD = """\
 sender: stripe
@@ -10,7 +10,7 @@ secrets: ["${SECRET}"]
 description: what the tests know
 rules:
   - name: profile
-    events: [customer.created, customer.*]
+    events: [customer.created, account.*]
     when: data.live
     entity: customer
     id: data.id
@@ -126,10 +126,10 @@ WRONG = [
     ("name: profile", f"name: »{'x' * 201}", "maximum length 200"),
     ("name: seats", "name: »profile", "another of the rules has this name"),
     ("name: profile", 'name: »"a\\0b"', "character"),
-    ("[customer.created, customer.*]", "»customer.created", "a list is expected"),
-    ("[customer.created, customer.*]", "[»5]", "text is expected, not a number"),
+    ("[customer.created, account.*]", "»customer.created", "a list is expected"),
+    ("[customer.created, account.*]", "[»5]", "text is expected, not a number"),
     (
-        "[customer.created, customer.*]",
+        "[customer.created, account.*]",
         '[»"a*b", »"*a"]',
         "a * is accepted at the end only",
         "a * is accepted at the end",
@@ -203,7 +203,11 @@ WRONG = [
     (EXAMPLES, "examples: »5\n", "a list is expected"),
     ("- name: nothing\n    event", "- »event", "'name' is missing"),
     ("name: nothing", "name: »gold", "another of the examples has this name"),
-    ("- name: nothing\n    event: {id: evt_2, type: other}", "- »name: nothing", "'event' is missing"),
+    ("- name: nothing\n    event: {id: evt_2, type: other}", "- »name: nothing", "either event or file is needed"),
+    ("name: nothing", "»name: nothing\n    file: a.json", "either event or file is needed, and not both"),
+    ("event: {id: evt_2, type: other}", "file: »/etc/passwd", "a file in the folder of this mapping file is expected"),
+    ("event: {id: evt_2, type: other}", "file: »a/../../b.json", "or below it: no .. and no / first"),
+    ("event: {id: evt_2, type: other}", "file: »5", "text is expected, not a number"),
     ("event: {id: evt_2, type: other}", "event: »null", "'event' is empty"),
     ("- name: nothing\n", "- name: nothing\n    »hedaers: {}\n", "no key 'hedaers': did you mean 'headers'?"),
     ("- name: nothing\n", "- name: nothing\n    headers: {X-Id: »5}\n", "text is expected, not a number"),
@@ -240,13 +244,13 @@ WRONG = [
     ("data.changed", "»date()", "date() takes (time[, zone[, form]]): 0 given"),
     (TIER, f"tier: »a{'|a' * 3000}", "too deep"),
     # YAML itself.
-    ("    when", "»\twhen", "not YAML: found character '\\t' that cannot start any token"),
-    ("    when: data.live", "    when: data.live\n     entity»: customer", "not YAML: "),
+    ("    when", "»\twhen", "not YAML: a tab: YAML is indented with spaces"),
+    ("    when: data.live", "    when: data.live\n     »entity: customer", "not YAML: this line belongs to nothing"),
     ("  - name: seats", " »- name: seats", "not YAML: "),
-    (PLAN, "plan: {path: data.plan\n      origin»: x}", "not YAML: "),
-    ("when: data.live", "when: a»: b", "not YAML: mapping values are not allowed here"),
-    ("when: data.live", "when: »`true`", "not YAML: found character '`' that cannot start any token"),
-    ("when: data.live", "when: »*live", "not YAML: found undefined alias 'live'"),
+    (PLAN, "plan: »{path: data.plan\n      origin: x}", "not YAML: what begins with { here does not end"),
+    ("when: data.live", "when: a»: b", "not YAML: a colon and a space within a value: put the whole value in quotes"),
+    ("when: data.live", "when: »`true`", "not YAML: a value cannot begin with `: put the whole value in quotes"),
+    ("when: data.live", "when: »*live", "not YAML: a value that begins with * refers to an anchor, and there is none"),
     ("when: data.live", "when: »!env live", "the tag !env is not accepted: plain YAML 1.2 is"),
     ("what the tests know", "»!!binary bGl2ZQ==", "the tag tag:yaml.org,2002:binary is not accepted"),
     ("what the tests know", "»!!python/object:os.system x", "is not accepted"),
@@ -280,16 +284,6 @@ WRONG = [
         "text or a number is expected",
     ),
 ]
-
-
-def marked(text):
-    """The text without its marks, and the line and column of each."""
-    places = []
-    while "»" in text:
-        before, _, after = text.partition("»")
-        places.append((before.count("\n") + 1, len(before) - before.rfind("\n")))
-        text = before + after
-    return text, places
 
 
 @pytest.mark.parametrize("row", WRONG, ids=lambda row: f"{row[1][:40].replace('»', '')} - {row[2][:30]}")

@@ -100,7 +100,7 @@ RIGHT = [
 def test_every_form_names_the_entity_and_an_example_can_say_so(load, tmp_path, right):
     entity, lookup, reference, expected = right
     event = f"{{id: evt_1, type: x, created: 1, tier: gold, crm: A-1, key: K-1, owner: {UUID}, number: 7}}"
-    expect = f"[{{entity: {entity}, {expected}}}]"
+    expect = f"[{{entity: {entity}, {expected}, set: {{tier: gold}}}}]"
     source, problems = load(lookup, entity, more=f"examples: [{{name: e, event: {event}, expect: {expect}}}]\n")
     assert problems == []
     (change,) = made(source).changes

@@ -1,0 +1,79 @@
+"""Calls in expressions: of JMESPath's own functions and of ours, and what is wrong with one before it is ever made."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from jmespath.exceptions import JMESPathError
+from jmespath.functions import Functions as JMESPathFunctions
+
+from bridge.errors import RuleError
+from bridge.mapping.functions import FUNCTIONS, check_length, exists
+from bridge.mapping.hints import accepted
+from bridge.mapping.standard import STANDARD
+from bridge.payload import describe
+
+
+class Functions(JMESPathFunctions):
+    """JMESPath's own functions. What they raise says which function, and never with what."""
+
+    def call_function(self, function_name: str, resolved_args: Iterable[Any]) -> Any:
+        arguments = list(resolved_args)
+        if function_name == "join" and isinstance(arguments[0], str) and isinstance(arguments[1], list):
+            texts = [part for part in arguments[1] if isinstance(part, str)]
+            check_length(len(arguments[0]) * len(texts) + sum(map(len, texts)), "join")
+        try:
+            return super().call_function(function_name, [float(a) if isinstance(a, Decimal) else a for a in arguments])
+        except (JMESPathError, TypeError, ValueError, AttributeError, KeyError, IndexError, RecursionError):
+            given = ", ".join(map(describe, arguments))
+            raise RuleError(f"{function_name}() cannot take {given}") from None
+
+
+class AllFunctions(Functions):
+    """Ours too, for whoever has jmespath walk a tree."""
+
+    def call_function(self, function_name: str, resolved_args: Iterable[Any]) -> Any:
+        function, arguments = FUNCTIONS.get(function_name), list(resolved_args)
+        if function is None:
+            return super().call_function(function_name, arguments)
+        return function.call(*arguments) if function.takes_null or exists(arguments[0]) else None
+
+
+#: What other languages call it.
+ELSEWHERE = {
+    **dict.fromkeys(("len", "size", "count"), "length"),
+    **dict.fromkeys(("lowercase", "to_lower", "tolower", "downcase"), "lower"),
+    **dict.fromkeys(("uppercase", "to_upper", "toupper", "upcase"), "upper"),
+    **dict.fromkeys(("substr", "slice", "left", "right", "mid"), "substring"),
+    **dict.fromkeys(("default", "ifnull", "if_null", "nvl", "isnull"), "coalesce"),
+    **dict.fromkeys(("concatenate", "format", "cat"), "concat"),
+    **dict.fromkeys(("regex", "regex_match", "match", "test"), "matches"),
+    **dict.fromkeys(("switch", "lookup", "case", "translate"), "map_value"),
+    **dict.fromkeys(("defined", "is_set", "has", "present"), "exists"),
+    **dict.fromkeys(("includes", "in"), "contains"),
+    **dict.fromkeys(("str", "string", "text"), "to_string"),
+    **dict.fromkeys(("int", "float", "number"), "to_number"),
+    **dict.fromkeys(("startswith", "begins_with"), "starts_with"),
+    **dict.fromkeys(("endswith",), "ends_with"),
+    **dict.fromkeys(("strip",), "trim"),
+    **dict.fromkeys(("minus", "sub"), "subtract"),
+    **dict.fromkeys(("plus",), "add"),
+    **dict.fromkeys(("times", "mul"), "multiply"),
+    **dict.fromkeys(("div",), "divide"),
+}
+
+
+def call_problem(name: str, given: int) -> tuple[str, str] | None:
+    """What is wrong with calling `name` with `given` arguments: the check's code, and how lint says it."""
+    if name in FUNCTIONS:
+        function = FUNCTIONS[name]
+        if function.least <= given and (function.most is None or given <= function.most):
+            return None
+        return "argument-count", f"{name}() takes ({function.arguments}): {given} given"
+    if name not in Functions.FUNCTION_TABLE:
+        known = {*FUNCTIONS, *Functions.FUNCTION_TABLE}
+        return "unknown-function", f"no function {name!r}{accepted(name, known, ELSEWHERE.get(name.lower()))}"
+    signature = Functions.FUNCTION_TABLE[name]["signature"]
+    if given == len(signature) or (given > len(signature) and signature[-1].get("variadic")):
+        return None
+    return "argument-count", f"{name}() takes ({STANDARD[name].arguments}): {given} given"
