@@ -40,7 +40,29 @@ Exit codes:
 Settings come from the environment: see `metronome-bridge config`."""
 
 
-@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+#: As somebody meets them who sets a bridge up.
+COMMANDS = {
+    "Run it": (serve, worker, upgrade, config, sandbox, demo),
+    "Write mapping files": (suggest, check, try_, schema, senders),
+    "Set up a source": (send, diagnose),
+    "Roll out": (diff, keys, backfill),
+    "Look into things": (events, dead_letters, replay, drift),
+}
+
+
+class Sections(click.Group):
+    """Its help lists commands by what they are for."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for heading, modules in COMMANDS.items():
+            rows = [(module.command.name or "", module.command.get_short_help_str(200)) for module in modules]
+            with formatter.section(heading):
+                formatter.write_dl(rows, col_max=16)
+
+
+@click.group(
+    cls=Sections, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.version_option(__version__, prog_name="metronome-bridge")
 def commands() -> None:
     """Webhooks in, Metronome custom fields out.
@@ -50,30 +72,9 @@ def commands() -> None:
     """
 
 
-COMMANDS = (
-    serve,
-    worker,
-    check,
-    try_,
-    send,
-    diagnose,
-    events,
-    replay,
-    dead_letters,
-    upgrade,
-    config,
-    senders,
-    sandbox,
-    demo,
-    suggest,
-    keys,
-    drift,
-    backfill,
-    diff,
-    schema,
-)
-for module in COMMANDS:
-    commands.add_command(module.command)
+for modules in COMMANDS.values():
+    for module in modules:
+        commands.add_command(module.command)
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from bridge import bootstrap
 from bridge.bootstrap import now
-from bridge.cli.common import console, load, table
+from bridge.cli.common import console, count, load, table
 from bridge.mapping import coverage, files
 from bridge.mapping.coverage import Coverage
 from bridge.mapping.documents import Problem
@@ -77,12 +77,17 @@ def show(report: Report, covered: Sequence[Coverage]) -> None:
     if summary.closed:
         names = ", ".join(summary.closed)
         click.secho(f"closed, because their secrets are not set (--notes says which): {names}", fg="yellow")
-    click.echo(f"{summary.sources} sources, {summary.rules} rules, {summary.examples} examples: {verdict(report)}")
+    parts = (
+        count(summary.sources, "source", "sources"),
+        count(summary.rules, "rule", "rules"),
+        count(summary.examples, "example", "examples"),
+    )
+    click.echo(f"{', '.join(parts)}: {verdict(report)}")
 
 
 def verdict(report: Report) -> str:
     counted = [(report.count(level), level) for level in ("error", "warning")]
-    said = ", ".join(f"{count} {level}{'s' if count > 1 else ''}" for count, level in counted if count)
+    said = ", ".join(count(number, level, f"{level}s") for number, level in counted if number)
     return said if report.count("error") else ", ".join(filter(None, ["no error", said]))
 
 
