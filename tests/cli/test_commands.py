@@ -30,7 +30,7 @@ def test_every_command_explains_itself(run, name):
 def test_check_passes_good_files_without_any_secret(run):
     result = run("check", STRIPE_WEBHOOK_SECRET="")
     assert result.exit_code == 0
-    assert "1 sources, 1 rules, 0 examples: no error" in result.output
+    assert "1 source, 1 rule, 0 examples: no error" in result.output
     assert "closed, because their secrets are not set (--notes says which): stripe" in result.output
     assert "STRIPE_WEBHOOK_SECRET is not set" not in result.output
     assert "STRIPE_WEBHOOK_SECRET is not set" in run("check", "--notes", STRIPE_WEBHOOK_SECRET="").output
