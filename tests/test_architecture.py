@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent / "bridge"
 FLOORS = (
     {"model", "errors", "times", "payload", "logs", "__init__"},
     {"senders", "mapping", "store", "metronome", "settings"},
+    {"authoring"},
     {"pipeline"},
     {"bootstrap"},
     {"web", "cli"},
@@ -29,10 +30,10 @@ OWNERS = {
     "click": {"cli"},
     "rich": {"cli"},
     "ruamel": {"mapping"},
-    "jmespath": {"mapping"},
+    "jmespath": {"mapping", "authoring"},
     "lxml": {"senders"},
     "cryptography": {"senders"},
-    "marshmallow": {"mapping", "senders", "metronome"},
+    "marshmallow": {"mapping", "senders", "metronome", "authoring"},
     "gunicorn": {"web"},
     "prometheus_client": {"web"},
 }

@@ -8,13 +8,14 @@ import click
 from rich.markup import escape
 
 from bridge import bootstrap
+from bridge.authoring import coverage
+from bridge.authoring.coverage import Coverage
+from bridge.authoring.reports import FORMATS, Report, Summary, text_of
 from bridge.bootstrap import now
 from bridge.cli.common import console, count, load, table
-from bridge.mapping import coverage, files
-from bridge.mapping.coverage import Coverage
+from bridge.mapping import files
 from bridge.mapping.documents import Problem
 from bridge.mapping.files import Mappings
-from bridge.mapping.reports import FORMATS, Report, Summary, text_of
 
 COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 

@@ -4,7 +4,7 @@ from typing import TextIO
 
 import click
 
-from bridge.mapping import jsonschema
+from bridge.authoring import jsonschema
 
 
 @click.command("schema")

@@ -8,10 +8,10 @@ from typing import Any
 
 from rich.text import Text
 
+from bridge.authoring.explain import Branch, Explanation, Fate, FieldStory, Found, RuleStory, ScopeStory
+from bridge.authoring.steps import Step, steps_of
 from bridge.cli.common import console, when
-from bridge.mapping.explain import Branch, Explanation, Fate, FieldStory, Found, RuleStory, ScopeStory
 from bridge.mapping.rules import FieldRule
-from bridge.mapping.steps import Step, steps_of
 from bridge.payload import MISSING
 from bridge.pipeline.preview import Preview
 

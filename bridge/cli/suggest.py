@@ -7,15 +7,15 @@ import click
 from rich.text import Text
 
 from bridge import settings
+from bridge.authoring.draft import Draft, draft
+from bridge.authoring.material import Material, material_of, material_of_stored
+from bridge.authoring.suggest import Entry, entries_of, kind_of, sender_of
 from bridge.bootstrap import now
 from bridge.cli import story
 from bridge.cli.common import console, find_source, request_of, table
 from bridge.cli.given import content_of, stored_event
 from bridge.errors import BridgeError, SenderError
-from bridge.mapping.draft import Draft, draft
 from bridge.mapping.files import NAME, SUFFIXES
-from bridge.mapping.material import Material, material_of, material_of_stored
-from bridge.mapping.suggest import Entry, entries_of, kind_of, sender_of
 from bridge.senders import SENDERS
 
 #: How much of a value is listed, in characters.

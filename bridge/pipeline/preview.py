@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bridge.mapping.explain import Explanation, FieldStory, Found, RuleStory, ScopeStory, explain
+from bridge.authoring.explain import Explanation, FieldStory, Found, RuleStory, ScopeStory, explain
+from bridge.authoring.steps import Step, steps_of
 from bridge.mapping.rules import Source
-from bridge.mapping.steps import Step, steps_of
 from bridge.metronome.client import DELETE_VALUES, SET_VALUES, delete_body, set_body
 from bridge.model import UNREADABLE, Change, Event, Reference, Request, StoredChange, StoredEvent
 from bridge.payload import MISSING

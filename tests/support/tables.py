@@ -8,7 +8,7 @@ from pathlib import Path
 
 from marshmallow import Schema
 
-from bridge.mapping import jsonschema
+from bridge.authoring import jsonschema
 from bridge.mapping.checks import CHECKS
 from bridge.mapping.functions import FUNCTIONS, Function
 from bridge.mapping.kinds import keys_of

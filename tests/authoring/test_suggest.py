@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.authoring.draft import draft
+from bridge.authoring.material import material_of
+from bridge.authoring.suggest import entries_of, kind_of, sender_of
 from bridge.errors import BridgeError, SenderError
 from bridge.mapping import examples
 from bridge.mapping.compiler import compile_source
-from bridge.mapping.draft import draft
 from bridge.mapping.expressions import compile_expression
-from bridge.mapping.material import material_of
-from bridge.mapping.suggest import entries_of, kind_of, sender_of
 from bridge.model import MAX_KEY_LENGTH, Request
 from bridge.senders import SENDERS
 from tests.mapping.making import NOW, OTHER_UUID, QUICK, UUID, json_values

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bridge.authoring.suggest import Entry
 from bridge.errors import BridgeError
-from bridge.mapping.suggest import Entry
 from bridge.model import ENTITIES, MAX_VALUE_LENGTH, Event
 
 #: What vendors call a customer of Metronome.

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.mapping import documents, yaml_text
+from bridge.authoring import yaml_text
+from bridge.mapping import documents
 from tests.mapping.making import QUICK, json_values
 
 MARKS = "-?:,[]{}#&*!|>'\"%@`\\ \n\t\r\x00\x7f\x85\u2028\ufeffé🚀=~"

@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
+from bridge.authoring.anchors import Anchor, anchors_of, snake
+from bridge.authoring.material import Material
+from bridge.authoring.steps import ending
+from bridge.authoring.suggest import Entry, entries_of
+from bridge.authoring.yaml_text import entry as yaml_entry
+from bridge.authoring.yaml_text import text as yaml_text
 from bridge.errors import BridgeError, RuleError, SenderError, SignError
 from bridge.mapping import examples
-from bridge.mapping.anchors import Anchor, anchors_of, snake
 from bridge.mapping.compiler import compile_source
 from bridge.mapping.expressions import ExpressionError, Path, compile_expression
-from bridge.mapping.material import Material
 from bridge.mapping.rules import ELEMENT, Example, FieldRule, Source, TooLong, value_of
-from bridge.mapping.steps import ending
-from bridge.mapping.suggest import Entry, entries_of
 from bridge.mapping.values import to_text
-from bridge.mapping.yaml_text import entry as yaml_entry
-from bridge.mapping.yaml_text import text as yaml_text
 from bridge.model import MAX_KEY_LENGTH, MAX_VALUE_LENGTH, Change, Event
 from bridge.payload import MISSING, parse
 from bridge.senders import Sender

@@ -11,12 +11,12 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 from jmespath.visitor import TreeInterpreter
 
+from bridge.authoring.notation import key_text, path_text
 from bridge.errors import RuleError
 from bridge.mapping import expressions
 from bridge.mapping.calls import AllFunctions
 from bridge.mapping.closures import Node
 from bridge.mapping.expressions import RELATIVE, Expression, Path, plain_path
-from bridge.mapping.notation import key_text, path_text
 from bridge.payload import MISSING, describe, parts, walk
 
 OPTIONS = jmespath.Options(custom_functions=AllFunctions())

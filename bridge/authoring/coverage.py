@@ -8,11 +8,11 @@ from typing import Any
 import jmespath
 from jmespath.visitor import TreeInterpreter
 
+from bridge.authoring.explain import Branch, Explanation, Fate, ScopeStory, explain
 from bridge.errors import OperatorError, SenderError, SignError
 from bridge.mapping import examples
 from bridge.mapping.calls import AllFunctions
 from bridge.mapping.documents import Problem
-from bridge.mapping.explain import Branch, Explanation, Fate, ScopeStory, explain
 from bridge.mapping.expressions import Expression, calls
 from bridge.mapping.functions import text
 from bridge.mapping.rules import Absent, Example, FieldRule, Rule, Source, TooLong

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 from marshmallow import fields
 
-from bridge.mapping import documents, jsonschema
+from bridge.authoring import jsonschema
+from bridge.mapping import documents
 from bridge.mapping.compiler import compile_source
 from bridge.mapping.kinds import keys_of
 from bridge.senders import SENDERS

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from bridge.authoring.reports import FORMATS, Report, Summary, as_github, as_json, as_sarif, text_of
 from bridge.mapping.checks import CHECKS
 from bridge.mapping.documents import Problem
-from bridge.mapping.reports import FORMATS, Report, Summary, as_github, as_json, as_sarif, text_of
 
 PROBLEM = Problem("mappings/a b.yaml", 2, 5, "50%, or: no", "warning", "quoted-name")
 LINES = ["sender: stripe", "\twhen: x", ""]

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from bridge.authoring.notation import path_text
 from bridge.errors import RuleError
 from bridge.mapping.expressions import Path
 from bridge.mapping.functions import MILLISECONDS_FROM, moment
-from bridge.mapping.notation import path_text
 from bridge.mapping.rules import ELEMENT
 from bridge.model import MAX_VALUE_LENGTH, Request
 from bridge.payload import describe, parts

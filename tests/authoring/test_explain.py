@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.authoring.explain import Branch, Fate, explain
 from bridge.mapping import examples
-from bridge.mapping.explain import Branch, Fate, explain
 from bridge.mapping.expressions import compile_expression
 from bridge.mapping.locators import Locator
 from bridge.mapping.rules import Absent, FieldRule, Rule, TooLong, apply

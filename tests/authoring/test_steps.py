@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.authoring.notation import path_text
+from bridge.authoring.steps import steps_of
 from bridge.mapping.expressions import compile_expression
-from bridge.mapping.notation import path_text
-from bridge.mapping.steps import steps_of
 from bridge.payload import MISSING, parts
 from tests.mapping.making import QUICK, attempt, evaluate, json_values
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bridge.mapping import coverage
-from bridge.mapping.coverage import Way
+from bridge.authoring import coverage
+from bridge.authoring.coverage import Way
 from tests.mapping.making import NOW, SHIPPED, UUID, source
 
 HEAD = f"""\

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bridge.authoring.suggest import is_time
 from bridge.errors import NotThisShapeError, SenderError
 from bridge.mapping.expressions import Path
-from bridge.mapping.suggest import is_time
 from bridge.model import Event, Request, StoredEvent
 from bridge.payload import describe, parse, walk
 from bridge.senders import SENDERS, Sender

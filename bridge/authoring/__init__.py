@@ -1,0 +1,1 @@
+"""What helps to write mapping files: explanations, suggestions, drafts, coverage, reports, the editor's schema."""
