@@ -16,7 +16,8 @@ from bridge.errors import BridgeError, RuleError, SenderError, SignError
 from bridge.mapping import examples
 from bridge.mapping.compiler import compile_source
 from bridge.mapping.expressions import ExpressionError, Path, compile_expression
-from bridge.mapping.rules import ELEMENT, Example, FieldRule, Source, TooLong, value_of
+from bridge.mapping.rules import Example, FieldRule, Source, TooLong, value_of
+from bridge.mapping.sharing import ELEMENT
 from bridge.mapping.values import to_text
 from bridge.model import MAX_KEY_LENGTH, MAX_VALUE_LENGTH, Change, Event
 from bridge.payload import MISSING, parse

@@ -16,7 +16,8 @@ from bridge.errors import RuleError
 from bridge.mapping import expressions
 from bridge.mapping.calls import AllFunctions
 from bridge.mapping.closures import Node
-from bridge.mapping.expressions import RELATIVE, Expression, Path, plain_path
+from bridge.mapping.expressions import Expression, Path, plain_path
+from bridge.mapping.sharing import RELATIVE
 from bridge.payload import MISSING, describe, parts, walk
 
 OPTIONS = jmespath.Options(custom_functions=AllFunctions())

@@ -10,7 +10,7 @@ from bridge.authoring.notation import path_text
 from bridge.errors import RuleError
 from bridge.mapping.expressions import Path
 from bridge.mapping.functions import MILLISECONDS_FROM, moment
-from bridge.mapping.rules import ELEMENT
+from bridge.mapping.sharing import ELEMENT
 from bridge.model import MAX_VALUE_LENGTH, Request
 from bridge.payload import describe, parts
 

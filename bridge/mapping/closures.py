@@ -29,6 +29,10 @@ _STANDARD = Functions()
 def closure(node: Node) -> Run:
     """Raises RecursionError."""
     inner = [closure(child) for child in node["children"] if isinstance(child, dict)]
+    return made(node, inner)
+
+
+def made(node: Node, inner: Iterable[Run]) -> Run:
     return MAKERS[node["type"]](node, *inner)
 
 

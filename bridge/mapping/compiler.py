@@ -18,8 +18,9 @@ from bridge.mapping.hints import accepted
 from bridge.mapping.locators import Locator
 from bridge.mapping.lookups import CrosswalkSchema, kind_of
 from bridge.mapping.roles import misfit
-from bridge.mapping.rules import ELEMENT, Absent, CaptureRule, Example, FieldRule, Rule, Source, TooLong, matches
+from bridge.mapping.rules import Absent, CaptureRule, Example, FieldRule, Rule, Source, TooLong, matches
 from bridge.mapping.schema import SourceSchema, flat
+from bridge.mapping.sharing import ELEMENT
 from bridge.senders import SENDERS, Sender
 
 #: The value of an environment variable, or of the file that its `_FILE` sibling names; None if unset.
@@ -117,7 +118,8 @@ class Compiler:
         if not isinstance(text, str) or not text:
             return
         try:
-            self.expressions[path] = compile_expression(text)
+            each = path[2] != "for_each" and self.at(*path[:2], "for_each") is not None
+            self.expressions[path] = compile_expression(text, for_each=each)
         except ExpressionError as error:
             for flaw in error.flaws:
                 self.report(path, flaw.message + self.cut_off(path, text), offset=flaw.offset, code=flaw.code)

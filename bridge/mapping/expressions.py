@@ -16,12 +16,10 @@ from bridge.errors import BridgeError, RuleError
 from bridge.mapping import syntax
 from bridge.mapping.calls import call_problem
 from bridge.mapping.closures import Node, Run, closure, is_false
+from bridge.mapping.sharing import RELATIVE, sharing
 from bridge.payload import MISSING, walk
 
 Path = tuple[str | int, ...]
-
-#: Nodes whose later children are evaluated on the outcome of the first, not on the payload.
-RELATIVE = {"subexpression", "index_expression", "pipe", "projection", "value_projection", "filter_projection"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +70,15 @@ class Expression:
         return not is_false(self.evaluate(scope))
 
 
-def compile_expression(text: str) -> Expression:
-    """Raises ExpressionError."""
+def compile_expression(text: str, *, for_each: bool = False) -> Expression:
+    """`for_each`: of a rule that has one, and evaluates it for each element. Raises ExpressionError."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", PendingDeprecationWarning)
             tree = Parser().parse(text).parsed
         check_calls(tree)
-        return Expression(text, plain_path(tree), tuple(paths(tree)), tree, closure(tree))
+        run = sharing(tree) if for_each else closure(tree)
+        return Expression(text, plain_path(tree), tuple(paths(tree)), tree, run)
     except ParseError as error:
         reason, offset = syntax.reason(text, error)
         raise ExpressionError(Flaw(f"not a JMESPath expression: {reason}", offset)) from None

@@ -5,12 +5,11 @@ from typing import Any
 
 from bridge.mapping.arguments import place
 from bridge.mapping.closures import Node
-from bridge.mapping.expressions import RELATIVE
 from bridge.mapping.findings import Finding, Reading, RuleSubject, Subject
 from bridge.mapping.hints import closest
 from bridge.mapping.outcomes import CHAINS, NUMBER, ORDER, is_constant, kind_of, links, truth
 from bridge.mapping.reach import Lack
-from bridge.mapping.rules import ELEMENT
+from bridge.mapping.sharing import ELEMENT, RELATIVE
 from bridge.payload import MISSING, walk
 
 #: Functions that take text of the author's in these places: a field there is mostly text in the wrong quotes.

@@ -10,6 +10,7 @@ from bridge.mapping.documents import Document
 from bridge.mapping.expressions import Expression
 from bridge.mapping.functions import moment
 from bridge.mapping.locators import Locator
+from bridge.mapping.sharing import Scope
 from bridge.mapping.values import fit, to_text
 from bridge.model import Change, Event
 from bridge.payload import MISSING, Missing, describe
@@ -17,8 +18,6 @@ from bridge.senders import Sender
 
 #: What a payload may grow to before `for_each` gives up.
 MAX_ELEMENTS = 10_000
-#: What `for_each` calls the element that it is at.
-ELEMENT = "item"
 
 
 class Absent(StrEnum):
@@ -176,8 +175,9 @@ def scopes_of(rule: Rule, payload: Any) -> Iterator[tuple[str, Any]]:
         what = "a longer list" if isinstance(elements, list) else describe(elements)
         raise RuleError(f"for_each {rule.for_each.text}: is {what}: a list of at most {MAX_ELEMENTS} was expected")
     around = payload if isinstance(payload, dict) else {}
+    shared: dict[int, Any] = {}
     for number, element in enumerate(elements):
-        yield f" [{number}]", {**around, ELEMENT: element}
+        yield f" [{number}]", Scope(around, element, shared)
 
 
 def applies(rule: Rule, scope: Any) -> bool:

@@ -1,17 +1,20 @@
 """Expressions are compiled into functions: these give what jmespath's own interpreter gives, whatever the payload."""
 
+import re
+
 import jmespath
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from jmespath.exceptions import JMESPathError
+from jmespath.exceptions import JMESPathError, ParseError
 from jmespath.visitor import TreeInterpreter
 
 from bridge.errors import RuleError
 from bridge.mapping.calls import Functions
 from bridge.mapping.closures import MAKERS, closure
-from bridge.mapping.expressions import Parser
+from bridge.mapping.expressions import Parser, compile_expression
 from bridge.mapping.functions import FUNCTIONS
+from bridge.mapping.sharing import ELEMENT, Scope, sharing
 from tests.mapping.making import QUICK, json_values
 
 
@@ -165,3 +168,48 @@ def test_what_was_compiled_keeps_nothing_of_what_it_was_evaluated_on():
     first = run({"a": 1, "b": [{"c": 2}]})
     assert run({"a": 3, "b": [{"c": 4}]}) == [3, {"c": 4}, [1]]
     assert first == [1, {"c": 2}, [1]]
+
+
+def on_each(text, payload, run):
+    """What comes out for each element of `b`."""
+    shared = {}
+    return [outcome(run, Scope(payload, element, shared)) for element in payload["b"]]
+
+
+@given(EXPRESSIONS, json_values(*KEYS), st.lists(json_values(*KEYS), max_size=4))
+@QUICK
+def test_what_elements_share_is_what_each_would_find(text, payload, elements):
+    around = {**(payload if isinstance(payload, dict) else {}), "b": elements}
+    for each in (text, re.sub(r"\ba\b", ELEMENT, text), f"[{text}, {ELEMENT}]"):
+        try:
+            tree = Parser().parse(each).parsed
+        except ParseError:
+            continue
+        assert on_each(each, around, sharing(tree)) == on_each(each, around, closure(tree))
+
+
+class Counted(list):
+    def __init__(self, elements):
+        super().__init__(elements)
+        self.readings = 0
+
+    def __iter__(self):
+        self.readings += 1
+        return super().__iter__()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sum(lines[].qty)",
+        "divide(item.qty, sum(lines[].qty))",
+        "lines[?qty > `1`] | length(@)",
+        "sort(lines[*].qty)[0]",
+    ],
+)
+def test_what_has_nothing_to_do_with_the_element_is_reckoned_once(text):
+    lines = Counted([{"qty": 1}, {"qty": 2}, {"qty": 3}])
+    run, shared = compile_expression(text, for_each=True), {}
+    found = [run.evaluate(Scope({"lines": lines}, {"qty": number}, shared)) for number in (6, 12)]
+    assert None not in found
+    assert lines.readings == 1
