@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge.authoring import coverage, reports
 from bridge.mapping import examples
 from bridge.mapping import lint as checks
 from bridge.mapping.checks import CHECKS
@@ -49,6 +50,9 @@ def check_promises(text):
     if source:
         found = [*examples.run(source, NOW), *checks.run(source, NOW)]
         assert all(problem.message and 1 <= problem.line <= lines and problem.code in CHECKS for problem in found)
+        assert 0 <= coverage.measure(source, NOW).percent <= 100
+    for problem in problems:
+        assert reports.text_of(problem, text.splitlines())
 
 
 @given(st.text())
