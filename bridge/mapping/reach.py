@@ -18,6 +18,9 @@ from bridge.mapping.rules import Example, Rule, Source, applies, scopes_of
 from bridge.model import Event
 from bridge.payload import describe
 
+#: How many payloads, or elements of lists, an expression is tried on.
+MAX_SCOPES = 200
+
 _OPTIONS = jmespath.Options(custom_functions=AllFunctions())
 
 
@@ -131,6 +134,9 @@ def holds(rule: Rule, scope: Any) -> bool:
 
 def recorded(expression: Expression, scopes: tuple[Any, ...]) -> Recorder:
     recorder = Recorder()
-    for scope in scopes:
+    for scope in scopes[:MAX_SCOPES]:
         recorder.look(expression.tree, scope)
+    if len(scopes) > MAX_SCOPES:
+        # What was not there may be in the rest.
+        recorder.lacks.clear()
     return recorder

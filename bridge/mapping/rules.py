@@ -52,7 +52,7 @@ class FieldRule:
     #: Line and column in the mapping file, from 1.
     place: tuple[int, int] = field(default=(1, 1), compare=False)
     #: Which of all this the file says itself: `path`, `when_null`, ...
-    said: frozenset[str] = frozenset()
+    said: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

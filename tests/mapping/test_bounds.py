@@ -2,9 +2,11 @@
 
 import pytest
 
+from bridge.mapping import lint as checks
 from bridge.mapping.documents import MAX_MARKS
 from bridge.mapping.functions import MAX_TEXT
-from tests.mapping.making import check, evaluate, lint, refusal
+from bridge.mapping.reach import MAX_SCOPES
+from tests.mapping.making import NOW, check, evaluate, lint, refusal
 
 GROWING = [
     ("replace(replace(replace(v, 'a', v), 'a', v), 'a', v)", {"v": "a" * 100}, "replace"),
@@ -56,3 +58,21 @@ def test_a_file_of_too_many_values_is_refused_unread():
     source, (problem,) = lint("a: [" + "1," * (MAX_MARKS + 1) + "]")
     assert source is None
     assert problem.code == "file-size"
+
+
+@pytest.mark.parametrize(("elements", "warned"), [(MAX_SCOPES, True), (MAX_SCOPES + 1, False)])
+def test_lint_looks_at_so_many_elements_and_claims_nothing_of_the_rest(elements, warned):
+    lines = ", ".join(["{id: 99594816-e8a5-4bca-be21-8d1de0f45120, qty: 1}"] * elements)
+    text = f"""
+sender: stripe
+secrets: ["${{SECRET}}"]
+rules:
+  - {{name: a, entity: customer, for_each: lines, id: item.id, fields: {{a: item.qty, b: item.colour}}}}
+examples:
+  - name: a
+    event: {{id: evt_1, type: x, created: 1, lines: [{lines}]}}
+    expect: [{", ".join(["{set: {a: 1}}"] * elements)}]
+"""
+    source, problems = lint(text)
+    assert problems == []
+    assert [one.code for one in checks.run(source, NOW)] == (["unreached-path"] if warned else [])
