@@ -170,6 +170,9 @@ class Reader:
                 continue
             self.keys[(*path, key)] = place_of(key_node)
             result[key] = self.read(value_node, (*path, key))
+            if value_node.start_mark.index == value_node.end_mark.index:
+                # ruamel.yaml has what is not there at the next thing that is, which may be lines away.
+                self.values[(*path, key)] = self.keys[(*path, key)]
         return result
 
     def read_scalar(self, node: ScalarNode, path: Path) -> Any:

@@ -5,6 +5,8 @@ import re
 
 from jmespath.exceptions import LexerError, ParseError
 
+from bridge.mapping.values import is_uuid
+
 #: What stands before, what stands where the text cannot be read on, and what to write instead. The first one fits.
 REMEDIES = (
     (
@@ -40,6 +42,9 @@ REMEDIES = (
 )
 _REMEDIES = tuple((re.compile(before), re.compile(here), remedy) for before, here, remedy in REMEDIES)
 
+#: What is said where an id stands in the place of a path.
+ITSELF = """this is an id itself: write the path that leads to one in the event, or "'{}'" if it is always the same"""
+
 _NUMBER = re.compile(r"-?[0-9]")
 _WHOLE = re.compile(r"-?[0-9]+")
 _FIRST_WORD = re.compile(r"[\w-]*")
@@ -49,6 +54,8 @@ _LITERAL = re.compile(r"`((?:\\.|[^`\\])*)`")
 
 def reason(text: str, error: ParseError) -> tuple[str, int]:
     """What is wrong, and at which character."""
+    if is_uuid(text.strip()):
+        return ITSELF.format(text.strip()), 0
     offset = min(error.lex_position or 0, len(text))
     rest, before = text[offset:], text[:offset].rstrip()
     if isinstance(error, LexerError) and "Unclosed" in error.message:

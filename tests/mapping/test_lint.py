@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.mapping.making import SECRETS, lint, marked
+from tests.mapping.making import OTHER_UUID, SECRETS, lint, marked
 
 GOOD = """\
 sender: stripe
@@ -118,6 +118,8 @@ WRONG = [
     (RULES, "rules: »text\n", "a list is expected"),
     (RULES, "rules: »{name: profile}\n", "a list is expected"),
     (RULES, "rules: »[]\n", "between 1 and 500"),
+    (RULES, "»rules:\n", "'rules' is empty"),
+    ("entity: customer", "»entity:", "'entity' is empty"),
     (RULES, "rules: »null\n", "'rules' is empty"),
     (RULES, "rules: [»5, »null]\n", "a block of keys is expected here", "empty"),
     ("    when: data.live", "    »whne: data.live", "no key 'whne': did you mean 'when'? Accepted are entity, events"),
@@ -239,6 +241,7 @@ WRONG = [
     (TIER, "tier: »|\n        data.5", "5 does not belong there"),
     ("when: data.live", "when: data.live ==»", "it ends too early"),
     ("id: data.id", "id: data[»", "it ends too early"),
+    ("id: data.id", f"id: »{OTHER_UUID}", "this is an id itself: write the path that leads to one in the event"),
     ("for_each: data.parts", "for_each: data.»5", "5 does not belong there"),
     ("item.id", "»nope(item)", "no function 'nope'"),
     ("data.changed", "»date()", "date() takes (time[, zone[, form]]): 0 given"),
