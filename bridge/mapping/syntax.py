@@ -36,7 +36,9 @@ REMEDIES = (
     (r"", r"(?i:is)\b", "two are compared with =="),
     (r"", r"\$", "a path begins at the payload itself: drop the $"),
     (r"", r"\+", "a sum is add(a, b), and joined text is concat(a, b)"),
+    (r"", r"//", "an address is a text and no path: as a constant it is {value: ...}"),
     (r"", r"/", "a quotient is divide(a, b)"),
+    (r"", r"%", "a text that is always the same is {value: ...}"),
     (r"", r"\*", "a product is multiply(a, b)"),
     (r"", r"~", "a pattern is matches(text, 'pattern')"),
 )

@@ -241,6 +241,8 @@ WRONG = [
     (TIER, "tier: »|\n        data.5", "5 does not belong there"),
     ("when: data.live", "when: data.live ==»", "it ends too early"),
     ("id: data.id", "id: data[»", "it ends too early"),
+    ("id: data.id", "id: https:»//example.com", "an address is a text and no path: as a constant it is {value: ...}"),
+    ("id: data.id", "id: 5»%", "a text that is always the same is {value: ...}"),
     ("id: data.id", f"id: »{OTHER_UUID}", "this is an id itself: write the path that leads to one in the event"),
     ("for_each: data.parts", "for_each: data.»5", "5 does not belong there"),
     ("item.id", "»nope(item)", "no function 'nope'"),
