@@ -7,6 +7,7 @@ from typing import Any
 from bridge.authoring.suggest import is_time
 from bridge.errors import NotThisShapeError, SenderError
 from bridge.mapping.expressions import Path
+from bridge.mapping.functions import MILLISECONDS_FROM
 from bridge.model import Event, Request, StoredEvent
 from bridge.payload import describe, parse, walk
 from bridge.senders import SENDERS, Sender
@@ -111,7 +112,7 @@ def event_options(request: Request) -> dict[str, Any]:
     if place := place_of(payload, TIMES, is_time) or place_of(payload, TIMES_OF_CHANGE, is_time):
         options["event_time"] = ".".join(map(str, place))
         value = walk(payload, place)
-        if isinstance(value, int) and value >= 100_000_000_000:  # noqa: PLR2004
+        if isinstance(value, int) and value >= MILLISECONDS_FROM:
             options["event_time_unit"] = "milliseconds"
     return options
 

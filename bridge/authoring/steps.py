@@ -7,20 +7,16 @@ from difflib import get_close_matches
 from itertools import islice, takewhile
 from typing import Any
 
-import jmespath
-from jmespath.exceptions import JMESPathError
 from jmespath.visitor import TreeInterpreter
 
 from bridge.authoring.notation import key_text, path_text
 from bridge.errors import RuleError
 from bridge.mapping import expressions
-from bridge.mapping.calls import AllFunctions
+from bridge.mapping.calls import OPTIONS, UNEVALUABLE
 from bridge.mapping.closures import Node
 from bridge.mapping.expressions import Expression, Path, plain_path
 from bridge.mapping.sharing import RELATIVE
 from bridge.payload import MISSING, describe, parts, walk
-
-OPTIONS = jmespath.Options(custom_functions=AllFunctions())
 
 #: Nodes that are written in the expression itself, or only mean what is there anyway.
 SILENT = {"literal", "current", "identity", "expref"}
@@ -28,9 +24,6 @@ SILENT = {"literal", "current", "identity", "expref"}
 TRUNKED = RELATIVE - {"pipe"} | {"flatten"}
 #: Those of them that go on from child to child; the others have it in the first.
 CHAINED = {"subexpression", "index_expression"}
-
-#: What jmespath may raise beside our own errors.
-UNEVALUABLE = (JMESPathError, TypeError, ValueError, ArithmeticError, RecursionError)
 
 #: How many keys a message names, and how many values are searched for a path that would have been right.
 MAX_KEYS = 12

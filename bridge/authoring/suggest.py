@@ -11,6 +11,7 @@ from bridge.errors import RuleError
 from bridge.mapping.expressions import Path
 from bridge.mapping.functions import MILLISECONDS_FROM, moment
 from bridge.mapping.sharing import ELEMENT
+from bridge.mapping.values import is_uuid
 from bridge.model import MAX_VALUE_LENGTH, Request
 from bridge.payload import describe, parts
 
@@ -46,7 +47,6 @@ AGENTS: Mapping[str, str] = {
     "zuora": "zuora",
 }
 
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _CENTS = re.compile(r"cents|minor", re.IGNORECASE)
 _MONEY = re.compile(r"amount|price|total|balance|mrr|arr\b|fee|cost|value|revenue|limit", re.IGNORECASE)
@@ -72,7 +72,7 @@ class Entry:
 
     @property
     def is_uuid(self) -> bool:
-        return isinstance(self.value, str) and _UUID.fullmatch(self.value) is not None
+        return isinstance(self.value, str) and is_uuid(self.value)
 
 
 def sender_of(request: Request) -> str | None:
@@ -123,7 +123,7 @@ def flattened(steps: Path) -> str:
 
 def notes_of(steps: Path, value: Any) -> Iterator[str]:
     name = next((step for step in reversed(steps) if isinstance(step, str)), "")
-    if isinstance(value, str) and _UUID.fullmatch(value):
+    if isinstance(value, str) and is_uuid(value):
         yield "a UUID: an id of Metronome?"
     if is_time(value):
         yield "a date" if isinstance(value, str) and _DATE.fullmatch(value) else "a time: see date()"

@@ -42,7 +42,8 @@ def command(
     neither secrets nor a database: made for continuous integration, editors and hooks.
     """
     mappings = bootstrap.load_paths(paths) if paths else load()[1]
-    covered = [coverage.measure(source, now()) for source in mappings.sources.values()]
+    measured = mappings.sources.values() if shows_coverage or min_coverage else ()
+    covered = [coverage.measure(source, now()) for source in measured]
     uncovered = tuple(problem for one in covered for problem in coverage.shortfall(one, min_coverage))
     report = collect(mappings, uncovered, notes=notes)
     if form == "text":

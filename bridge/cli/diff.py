@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from bridge import settings
 from bridge.bootstrap import MappingsError, now
-from bridge.cli.common import console, opened_store, table, when
+from bridge.cli.common import console, format_option, opened_store, table, when
 from bridge.errors import BridgeError, OperatorError
 from bridge.mapping import files
 from bridge.mapping.files import Mappings
@@ -51,7 +51,7 @@ FOOTNOTE = "unmapped: nothing sets or removes the key any more, and Metronome ke
 @click.option("--key", help="Only this key.")
 @click.option("--details", is_flag=True, help="Show each difference: values may be personal data.")
 @click.option("--limit", type=click.IntRange(0), default=50, show_default=True, help="Of the details. 0: no limit.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option
 @click.option("--fail-on", type=click.Choice(list(FAIL_ON)), default="changes", show_default=True)
 def command(path: Path, words: str, *, details: bool, limit: int, form: str, fail_on: str, **asked: str | None) -> None:
     """Compare what the mapping files at PATH make of stored events with what the current ones (BRIDGE_MAPPINGS) do.

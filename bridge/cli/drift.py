@@ -3,6 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import click
@@ -14,7 +15,7 @@ from bridge.cli.common import confirmed, console, count, format_option, opened_s
 from bridge.errors import BridgeError
 from bridge.model import ENTITIES
 from bridge.pipeline import drift
-from bridge.pipeline.drift import Advance, Difference, Inspector, Kind, Report
+from bridge.pipeline.drift import Difference, Inspector, Kind, Report
 from bridge.store import Store
 from bridge.store.held import Scope
 from bridge.times import MINUTE, to_iso
@@ -61,8 +62,7 @@ def inspect(store: Store, scope: Scope, *, contracts: bool) -> Report:
         raise BridgeError("nothing was written yet that fits")
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("reading back", total=known)
-        advance: Advance = lambda number: bar.advance(task, number)  # noqa: E731
-        return inspector.inspect(scope, contracts=contracts, advance=advance)
+        return inspector.inspect(scope, contracts=contracts, advance=partial(bar.advance, task))
 
 
 def mend(store: Store, differences: list[Difference], *, yes: bool) -> None:

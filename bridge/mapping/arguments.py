@@ -6,10 +6,11 @@ from zoneinfo import available_timezones
 
 from bridge.errors import RuleError
 from bridge.mapping.calls import AllFunctions
+from bridge.mapping.closures import Node
 from bridge.mapping.expressions import Flaw
 from bridge.mapping.functions import FORMS, FUNCTIONS, UNITS, pattern_problem
 from bridge.mapping.hints import closest
-from bridge.mapping.outcomes import EXPRESSION, LIST, NULL, OBJECT, Node, constant, is_constant, kind_of
+from bridge.mapping.outcomes import EXPRESSION, LIST, NULL, OBJECT, constant, is_constant, kind_of
 from bridge.payload import describe
 
 #: What each function surely takes in each place: it stands in for what only an event can tell.

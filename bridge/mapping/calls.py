@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+import jmespath
 from jmespath.exceptions import JMESPathError
 from jmespath.functions import Functions as JMESPathFunctions
 
@@ -12,6 +13,9 @@ from bridge.mapping.functions import FUNCTIONS, check_length, exists
 from bridge.mapping.hints import accepted
 from bridge.mapping.standard import STANDARD
 from bridge.payload import describe
+
+#: What evaluating an expression may raise beside our own errors.
+UNEVALUABLE = (JMESPathError, TypeError, ValueError, ArithmeticError, RecursionError)
 
 
 class Functions(JMESPathFunctions):
@@ -38,6 +42,9 @@ class AllFunctions(Functions):
             return super().call_function(function_name, arguments)
         return function.call(*arguments) if function.takes_null or exists(arguments[0]) else None
 
+
+#: For jmespath's own interpreter.
+OPTIONS = jmespath.Options(custom_functions=AllFunctions())
 
 #: What other languages call it.
 ELSEWHERE = {

@@ -5,7 +5,7 @@ interpreter.
 """
 
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -24,6 +24,14 @@ NUMBERS = (int, float, Decimal)
 ORDERED = (*NUMBERS, str)
 
 _STANDARD = Functions()
+
+
+def nodes(tree: Node) -> Iterator[Node]:
+    """The tree's own node, and all below it."""
+    yield tree
+    for child in tree["children"]:
+        if isinstance(child, dict):
+            yield from nodes(child)
 
 
 def closure(node: Node) -> Run:

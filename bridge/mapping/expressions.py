@@ -14,8 +14,8 @@ from jmespath.parser import Parser as JMESPathParser
 
 from bridge.errors import BridgeError, RuleError
 from bridge.mapping import syntax
-from bridge.mapping.calls import call_problem
-from bridge.mapping.closures import Node, Run, closure, is_false
+from bridge.mapping.calls import UNEVALUABLE, call_problem
+from bridge.mapping.closures import Node, Run, closure, is_false, nodes
 from bridge.mapping.sharing import RELATIVE, sharing
 from bridge.payload import MISSING, walk
 
@@ -59,7 +59,7 @@ class Expression:
             value = self.run(scope)
         except RuleError:
             raise
-        except (JMESPathError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
+        except UNEVALUABLE as error:
             raise RuleError(f"cannot be evaluated: {type(error).__name__}") from None
         if value in (None, "") and self.paths and all(walk(scope, path) is MISSING for path in self.paths):
             return MISSING
@@ -146,8 +146,6 @@ def paths(node: Node) -> Iterator[Path]:
 
 def calls(node: Node) -> Iterator[tuple[str, int, int]]:
     """Every call: the function's name, how many arguments, and where."""
-    if node["type"] == "function_expression":
-        yield node["value"], len(node["children"]), node["offset"]
-    for child in node["children"]:
-        if isinstance(child, dict):
-            yield from calls(child)
+    for inner in nodes(node):
+        if inner["type"] == "function_expression":
+            yield inner["value"], len(inner["children"]), inner["offset"]

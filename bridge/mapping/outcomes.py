@@ -7,17 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import jmespath
-from jmespath.exceptions import JMESPathError
 from jmespath.visitor import TreeInterpreter
 
 from bridge.errors import RuleError
-from bridge.mapping.calls import AllFunctions
-
-#: A node of jmespath's tree: {type, value, children}, with an offset where the parser knows one.
-Node = Any
-
-_OPTIONS = jmespath.Options(custom_functions=AllFunctions())
+from bridge.mapping.calls import OPTIONS, UNEVALUABLE
+from bridge.mapping.closures import Node, is_false
 
 #: Kinds of values, in JMESPath's own words.
 TEXT, NUMBER, BOOLEAN, LIST, OBJECT, NULL, EXPRESSION = (
@@ -78,10 +72,10 @@ def is_constant(node: Node) -> bool:
 def constant(node: Node) -> Any:
     """Its value, for a constant node. Raises RuleError."""
     try:
-        return TreeInterpreter(_OPTIONS).visit(node, {})
+        return TreeInterpreter(OPTIONS).visit(node, {})
     except RuleError:
         raise
-    except (JMESPathError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
+    except UNEVALUABLE as error:
         raise RuleError(f"cannot be evaluated: {type(error).__name__}") from None
 
 
@@ -136,11 +130,6 @@ def truth_of_constant(node: Node) -> bool | None:
     except RuleError:
         return None
     return not is_false(value)
-
-
-def is_false(value: Any) -> bool:
-    """As JMESPath has it: null, false, empty text, an empty list and an empty object."""
-    return value is None or value is False or value in ("", [], {})
 
 
 def truth_of_comparison(node: Node) -> bool | None:

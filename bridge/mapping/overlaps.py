@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
+from bridge.mapping.closures import Node
 from bridge.mapping.documents import Path
 from bridge.mapping.findings import Finding, RuleSubject, Subject
-from bridge.mapping.outcomes import Node, signature, truth
+from bridge.mapping.outcomes import signature, truth
 from bridge.mapping.rules import Absent, FieldRule, matches
 
 

@@ -4,24 +4,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import jmespath
-from jmespath.exceptions import JMESPathError
 from jmespath.visitor import TreeInterpreter
 
 from bridge.errors import OperatorError, RuleError, SenderError, SignError
-from bridge.mapping.calls import AllFunctions
-from bridge.mapping.closures import Node
+from bridge.mapping.calls import OPTIONS, UNEVALUABLE
+from bridge.mapping.closures import Node, is_false
 from bridge.mapping.examples import events_of
 from bridge.mapping.expressions import Expression
-from bridge.mapping.outcomes import is_false
 from bridge.mapping.rules import Example, Rule, Source, applies, scopes_of
 from bridge.model import Event
 from bridge.payload import describe
 
 #: How many payloads, or elements of lists, an expression is tried on.
 MAX_SCOPES = 200
-
-_OPTIONS = jmespath.Options(custom_functions=AllFunctions())
 
 
 @dataclass(slots=True)
@@ -38,7 +33,7 @@ class Recorder(TreeInterpreter):
     """Evaluates, and notes of each field of the expression whether it was there. Looks at both sides of && and ||."""
 
     def __init__(self) -> None:
-        super().__init__(_OPTIONS)
+        super().__init__(OPTIONS)
         self.found: set[int] = set()
         self.lacks: dict[int, Lack] = {}
 
@@ -73,7 +68,7 @@ class Recorder(TreeInterpreter):
     def look(self, node: Node, value: Any) -> None:
         try:
             self.visit(node, value)
-        except (RuleError, JMESPathError, TypeError, ValueError, ArithmeticError, RecursionError):
+        except (RuleError, *UNEVALUABLE):
             # What fails here fails in the example as well, which says so.
             return
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bridge.mapping.arguments import place
-from bridge.mapping.closures import Node
+from bridge.mapping.closures import Node, nodes
 from bridge.mapping.findings import Finding, Reading, RuleSubject, Subject
 from bridge.mapping.hints import closest
 from bridge.mapping.outcomes import CHAINS, NUMBER, ORDER, is_constant, kind_of, links, truth
 from bridge.mapping.reach import Lack
-from bridge.mapping.sharing import ELEMENT, RELATIVE
+from bridge.mapping.sharing import ELEMENT, on_scope
 from bridge.payload import MISSING, walk
 
 #: Functions that take text of the author's in these places: a field there is mostly text in the wrong quotes.
@@ -29,13 +29,6 @@ TEXTS: Mapping[str, tuple[int, ...]] = {
 }
 #: What other languages have as literals.
 BARE = ("true", "false", "null", "True", "False", "None", "nil", "undefined")
-
-
-def nodes(tree: Node) -> Iterator[Node]:
-    yield tree
-    for child in tree["children"]:
-        if isinstance(child, dict):
-            yield from nodes(child)
 
 
 def conditions(readings: Sequence[Reading]) -> Iterator[Finding]:
@@ -163,10 +156,8 @@ def roots(tree: Node) -> Iterator[Node]:
     """The fields that are looked for in the payload itself."""
     if tree["type"] == "field":
         yield tree
-    relative = tree["type"] in RELATIVE
-    children = [child for child in tree["children"] if isinstance(child, dict) and child["type"] != "expref"]
-    for child in children[:1] if relative else children:
-        yield from roots(child)
+    for number in on_scope(tree):
+        yield from roots(tree["children"][number])
 
 
 def reads_whole(rule: RuleSubject) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from bridge.errors import RuleError
 from bridge.mapping.arguments import KINDS, known
+from bridge.mapping.closures import Node
 from bridge.mapping.functions import moment
 from bridge.mapping.outcomes import (
     BOOLEAN,
@@ -13,7 +14,6 @@ from bridge.mapping.outcomes import (
     NUMBER,
     OBJECT,
     TEXT,
-    Node,
     kind_of,
 )
 from bridge.mapping.values import is_uuid

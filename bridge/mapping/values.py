@@ -13,7 +13,7 @@ INEXACT_FROM = 2**63
 LARGEST = 10**MAX_VALUE_LENGTH
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def is_uuid(text: str) -> bool:
