@@ -24,9 +24,14 @@ def children(parent):
     return [int(one) for one in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
 
 
-def catches_sighup(process):
+def catches(process, number):
     (caught,) = re.findall(r"SigCgt:\s*(\w+)", Path(f"/proc/{process}/status").read_text())
-    return int(caught, 16) >> (signal.SIGHUP - 1) & 1
+    return bool(int(caught, 16) >> (number - 1) & 1)
+
+
+def listens(child):
+    """Whether a process that gunicorn has forked has its own handlers, and no longer the master's."""
+    return catches(child, signal.SIGHUP) and not catches(child, signal.SIGCHLD)
 
 
 def ready(url):
@@ -63,13 +68,13 @@ def test_on_sighup_every_process_looks_at_once_and_none_ends(sqlite_world):
     world.sandbox()
     worker = world.run(ours("worker"), BRIDGE_RELOAD_SECONDS="0")
     web, url = world.serve(BRIDGE_DELIVERY="off", BRIDGE_RELOAD_SECONDS="0", WEB_CONCURRENCY="2")
-    before = ready(url)["digest"]
-    (world.folder / "mappings" / "stripe.yaml").write_text(UPPER)
 
     def all_listen():
-        return all(map(catches_sighup, [*children(web.popen.pid), worker.popen.pid]))
+        return sum(map(listens, children(web.popen.pid))) == 2 and catches(worker.popen.pid, signal.SIGHUP)
 
     until(all_listen, worker)
+    before = ready(url)["digest"]
+    (world.folder / "mappings" / "stripe.yaml").write_text(UPPER)
     for process in (web, worker):
         process.popen.send_signal(signal.SIGHUP)
 
