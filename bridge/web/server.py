@@ -1,12 +1,15 @@
 """gunicorn, set up for what we serve: threads, and nothing in the home folder."""
 
 import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.workers.gthread import ThreadWorker
 
 #: Where gunicorn's heartbeat does not wait for a disk: https://docs.gunicorn.org/en/stable/faq.html
 MEMORY = "/dev/shm"  # noqa: S108
@@ -47,6 +50,43 @@ class Master(Arbiter):
         self.kill_workers(signal.SIGHUP)
 
 
+class Worker(ThreadWorker):
+    """Sends the head of an answer together with its body.
+
+    gunicorn sends them apart: a process that is killed in between has stored an event, and its sender sees half an
+    answer, which no load balancer can ask of another. It also wakes whoever reads it twice.
+    """
+
+    def handle_request(self, req: Any, conn: Any) -> bool:
+        joining = Joining(conn.sock)
+        with_it: Any = SimpleNamespace(sock=joining, client=conn.client, server=conn.server)
+        keep = super().handle_request(req, with_it)
+        joining.finish()
+        return keep
+
+
+class Joining:
+    """A connection that holds back the first piece sent until there is a second."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.held: bytes | None = b""
+
+    def sendall(self, data: bytes) -> None:
+        if self.held == b"":
+            self.held = data
+            return
+        self.connection.sendall((self.held or b"") + data)
+        self.held = None
+
+    def finish(self) -> None:
+        if self.held:
+            self.connection.sendall(self.held)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.connection, name)
+
+
 def serve(
     make_app: Callable[[], Any],
     *,
@@ -65,7 +105,7 @@ def serve(
         {
             "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
             "workers": processes,
-            "worker_class": "gthread",
+            "worker_class": Worker,
             "threads": threads,
             "proc_name": "metronome-bridge",
             "graceful_timeout": round(stop_seconds) + 5,

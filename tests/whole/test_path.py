@@ -54,9 +54,12 @@ def test_web_and_worker_processes_share_the_work_through_the_database(world):
     assert web.terminate() == 0
 
 
-def test_plain_gunicorn_serves_and_delivers(world):
+@pytest.mark.parametrize(
+    "options", [(), ("--worker-class", "bridge.web.server.Worker", "--threads", "16")], ids=["sync", "ours"]
+)
+def test_plain_gunicorn_serves_and_delivers(world, options):
     world.sandbox()
-    command = [sys.executable, "-m", "gunicorn", "--no-control-socket", "wsgi:app"]
+    command = [sys.executable, "-m", "gunicorn", "--no-control-socket", *options, "wsgi:app"]
     process, url = world.serve(command)
     assert post(url, customer_updated(tier="gold")).status_code == 200
     world.wait_for(ENTITY_ID, {"tier": "gold", "name": "Acme"}, process)
