@@ -23,7 +23,7 @@ from bridge.mapping.schema import (
     SourceSchema,
 )
 from bridge.model import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
-from bridge.senders import SENDERS
+from bridge.senders import SENDERS, published
 
 Json = dict[str, Any]
 
@@ -65,11 +65,19 @@ def by_sender() -> Iterable[Json]:
             options = block(sender.options(), filled=True)
             needed = {"required": ["options"]} if "required" in options else {}
             yield {"if": says("sender", [name]), "then": {"properties": {"options": options}, **needed}}
+        if known := published.event_types(name):
+            yield {"if": says("sender", [name]), "then": of_events({"anyOf": [{"enum": list(known)}, {}]})}
     yield {
         "if": says("sender", [name for name, sender in SENDERS.items() if sender.open]),
         "then": {"not": {"required": ["secrets"]}},
         "else": {"required": ["secrets"]},
     }
+
+
+def of_events(item: Json) -> Json:
+    """What is true of each of the `events` of each rule."""
+    events = {"properties": {"events": {"items": item}}}
+    return {"properties": {"rules": {"items": events}}}
 
 
 def says(key: str, words: Iterable[str]) -> Json:

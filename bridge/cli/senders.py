@@ -3,13 +3,13 @@
 import click
 
 from bridge.cli.common import console, table
-from bridge.senders import SENDERS
+from bridge.senders import SENDERS, published
 
 
 @click.command("senders")
 @click.argument("name", required=False, type=click.Choice(sorted(SENDERS)))
 def command(name: str | None) -> None:
-    """List the senders that mapping files can name, or show one with its options."""
+    """List the senders that mapping files can name, or show one with its options and event types."""
     if name:
         show(name)
         return
@@ -28,10 +28,12 @@ def show(name: str) -> None:
         console.print(f"note:    {sender.weak}")
     for pattern, content in sender.thin.items():
         console.print(f"note:    its events {pattern} carry only {', '.join(content)}", markup=False)
-    if sender.options is None:
-        return
-    rows = table("option", "what it is")
-    for option, field in sender.options().fields.items():
-        rows.add_row(option, str(field.metadata.get("help", "")) + (" Required." if field.required else ""))
-    console.print()
-    console.print(rows)
+    if sender.options is not None:
+        rows = table("option", "what it is")
+        for option, field in sender.options().fields.items():
+            rows.add_row(option, str(field.metadata.get("help", "")) + (" Required." if field.required else ""))
+        console.print()
+        console.print(rows)
+    if types := published.event_types(name):
+        console.print(f"\nevent types that are known, and there may be more: {len(types)}")
+        console.print("\n".join(types), markup=False)

@@ -176,6 +176,12 @@ CHECKS: Mapping[str, Check] = {
         "drop the narrower one, or the wider one if that is what you mean",
         "events: [customer.*, customer.updated]",
     ),
+    "unknown-event-type": Check(
+        "warning",
+        "an event type that the sender does not send, but nearly",
+        "write it as the vendor does: see `metronome-bridge senders NAME`; a type of an example is taken as it is",
+        "events: [customer.udpated]",
+    ),
     # Expressions.
     "expression-syntax": Check(
         "error",

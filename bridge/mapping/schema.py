@@ -121,7 +121,12 @@ class RuleSchema(Strict):
         validate=validate.Length(max=MAX_NAME_LENGTH),
         metadata={"help": "It appears in reasons and in the history."},
     )
-    events = fields.List(Pattern(), metadata={"help": "Event types: exact, or a beginning and a `*`. Left out: all."})
+    events = fields.List(
+        Pattern(),
+        metadata={
+            "help": "Event types: exact, or a beginning and a `*`; see `metronome-bridge senders NAME`. Left out: all."
+        },
+    )
     when = Text(
         metadata={
             "help": "An expression; the rule applies if it holds. Null, false, empty text, an empty list and an empty"

@@ -276,3 +276,10 @@ def test_what_marshmallow_accepts_is_valid_however_a_file_is_changed(name, data)
         made = changed(made, path, data.draw(usual | ODD))
     if is_read(made):
         assert mistakes(made) == []
+
+
+def test_event_types_of_the_sender_are_offered_and_others_accepted():
+    branches = [one["then"] for one in VALIDATOR.schema["allOf"] if one["if"] == jsonschema.says("sender", ["stripe"])]
+    (offered,) = [one["properties"]["rules"]["items"]["properties"]["events"]["items"]["anyOf"][0] for one in branches]
+    assert {"customer.updated", "customer.subscription.deleted"} <= set(offered["enum"])
+    assert mistakes(changed(GOOD, ("rules", 0, "events"), ["customer.updated", "customer.*", "customer.frozen"])) == []

@@ -129,6 +129,12 @@ def test_senders_are_listed_and_shown_with_their_options(run):
     result = run("senders", "hmac", COLUMNS="200")
     assert "timestamp_header" in result.output
     assert "Required" in result.output
+    assert "event types" not in result.output
+
+
+def test_a_sender_is_shown_with_the_event_types_that_are_known(run):
+    result = run("senders", "stripe")
+    assert "customer.updated" in result.output.splitlines()
 
 
 def test_schema_is_shown_or_written(run, tmp_path):
