@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.mapping.hints import misspelled
+from bridge.mapping.spelling import misspelled
 from bridge.senders import published
 from tests.mapping.making import check, marked
 
