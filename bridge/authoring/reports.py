@@ -187,9 +187,14 @@ def rule_of(code: str, check: Check) -> dict[str, object]:
     }
 
 
+def uri_of(path: PurePath) -> str:
+    """Relative to the root of the repository, which is where programs run `check`; else the whole address."""
+    return path.as_uri() if path.is_absolute() else quote(path.as_posix())
+
+
 def result_of(problem: Problem, index: int) -> dict[str, object]:
     location = {
-        "artifactLocation": {"uri": quote(PurePath(problem.path).as_posix())},
+        "artifactLocation": {"uri": uri_of(PurePath(problem.path))},
         "region": {"startLine": problem.line, "startColumn": problem.column},
     }
     return {

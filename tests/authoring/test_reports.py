@@ -113,6 +113,13 @@ def test_sarif_names_a_rule_for_every_result():
     }
 
 
+def test_sarif_gives_a_file_elsewhere_its_whole_address():
+    """A relative reference must not begin with a slash: SARIF 2.1.0, 3.4.3."""
+    (run,) = json.loads(as_sarif(report(Problem("/etc/a b.yaml", 1, 1, "no"))))["runs"]
+    (location,) = run["results"][0]["locations"]
+    assert location["physicalLocation"]["artifactLocation"] == {"uri": "file:///etc/a%20b.yaml"}
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_every_format_takes_no_problem_and_odd_characters(form):
     assert FORMATS[form](report()) is not None
