@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,9 @@ POSTGRES = os.environ.get("BRIDGE_TEST_POSTGRES")
 for name in [name for name in os.environ if name.startswith(PREFIXES) or name in NAMES]:
     del os.environ[name]
 logs.configure("text", "error")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts its background jobs so, and whatever they start inherits it: nobody could send it Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def missing(what: str) -> None:
