@@ -134,6 +134,8 @@ class Client:
         if verdict is Verdict.ACCEPTED:
             return Outcome(verdict, status)
         message = str(answer.get("message") or response.reason or "")[:MAX_MESSAGE_LENGTH]
+        # PostgreSQL has no NUL in a text: https://www.postgresql.org/docs/current/datatype-character.html
+        message = message.replace("\x00", "\ufffd")
         return Outcome(verdict, status, message, retry_after(response.headers, self.clock()))
 
     def read_bounded(self, response: requests.Response, deadline: int) -> bytes:

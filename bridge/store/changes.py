@@ -8,15 +8,14 @@ from sqlalchemy import Connection, and_, select, update
 
 from bridge.model import Change, ChangeState, StoredChange, StoredEvent
 from bridge.store.counts import counted, is_only
-from bridge.store.database import Database
+from bridge.store.database import Database, packed
 from bridge.store.entities import Queue
 from bridge.store.references import References
 from bridge.store.rows import change_of
 from bridge.store.tables import UNDONE, changes
 
-#: An insert that returns something is one statement of many rows. Else it would be a pipeline of many statements, and
-#: whoever is stopped in the middle of one is not idle to PostgreSQL, and keeps its locks.
-INSERT = changes.insert().returning(changes.c.id)
+#: What a row of a new change has.
+NEW = tuple(one for one in changes.c if one.name not in {"id", "retry_at"})
 #: A change, the event that it came of, and the digest of the mapping that made it.
 Made = tuple[StoredEvent, Change, str | None]
 COUNTED = (ChangeState.PENDING, ChangeState.PARKED, ChangeState.REFUSED)
@@ -27,6 +26,7 @@ class Changes:
         self.database = database
         self.queue = queue
         self.references = references
+        self.insert = database.insert_rows(changes, NEW)
         each = (and_(UNDONE, is_only(database, changes.c.state, state)) for state in COUNTED)
         self.count = select(*(counted(which, changes.c.state, changes.c.id) for which in each))
 
@@ -37,7 +37,7 @@ class Changes:
         wanted = {(change.entity, change.reference) for _, change, _ in made}
         known = self.references.resolve(connection, wanted, now)
         rows = [row_of(one, known.get((one[1].entity, one[1].reference)), now) for one in made]
-        connection.execute(INSERT, rows)
+        connection.execute(self.insert, packed(rows))
         due = {(row["entity"], row["entity_id"]) for row in rows if row["entity_id"] is not None}
         self.queue.make_due(connection, due, now)
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import orjson
 import psycopg
 from sqlalchemy import (
     JSON,
@@ -129,16 +130,12 @@ class Database:
         """An insert that knows ON CONFLICT."""
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
 
-    def insert_json(
-        self,
-        table: Table,
-        columns: Sequence[Column[Any]],
-        unless_known: Sequence[Column[Any]],
-        instead: Callable[[Values], Values],
+    def insert_rows(
+        self, table: Table, columns: Sequence[Column[Any]], instead: Callable[[Values], Values] = lambda _given: {}
     ) -> Any:
-        """An insert of any number of rows, bound as one JSON array `rows`: cheaper than a parameter for each value.
+        """An insert that knows ON CONFLICT, of any number of `packed` rows that have these columns.
 
-        It gives the key `unless_known` of those that were new. `instead` makes columns out of what is given.
+        `instead` makes columns out of what is given.
         """
         if self.is_sqlite:
             each = func.json_each(bindparam("rows", type_=Text)).table_valued("value", name="each")
@@ -150,14 +147,20 @@ class Database:
             each = records.table_valued(*typed, name="each").render_derived(with_types=True)
             given = {one.name: each.c[one.name] for one in columns}
         values = {**given, **instead(given)}
-        insert = self.insert(table).from_select(list(values), select(*values.values()).select_from(each).where(true()))
-        return insert.on_conflict_do_nothing().returning(*unless_known)
+        # SQLite would take ON CONFLICT for a part of the FROM: https://www.sqlite.org/lang_upsert.html
+        rows = select(*values.values()).select_from(each).where(true())
+        return self.insert(table).from_select(list(values), rows)
 
     def close(self) -> None:
         self.engine.dispose()
         self.durable.dispose()
         if self.is_sqlite:
             self.turns.close()
+
+
+def packed(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Rows as one JSON array. A parameter for each of their values would make a long statement, read anew each time."""
+    return {"rows": orjson.dumps(rows).decode()}
 
 
 def sqlite_engine(url: Any, synchronous: str, connections: int) -> Engine:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table, and_, bindparam, case, delete, exists,
 from sqlalchemy.sql import ColumnElement
 
 from bridge.model import Attempt, ChangeState, Field, StoredChange
-from bridge.store.database import Database
+from bridge.store.database import Database, packed
 from bridge.store.rows import attempt_of, change_of, field_of
 from bridge.store.tables import AGE, OPEN, attempts, changes, entities, fields
 from bridge.times import MINUTE
@@ -80,7 +80,8 @@ MARK = (
 DOUBT_FIELDS = (
     update(fields).where(here(fields), fields.c.key.in_(bindparam("keys", expanding=True))).values(doubted=true())
 )
-INSERT_ATTEMPTS = attempts.insert().returning(attempts.c.id)
+#: What a row of an entity that is put into the queue has.
+QUEUED = (entities.c.entity, entities.c.entity_id, entities.c.due_at, entities.c.leased_until, entities.c.tries)
 ATTEMPTS = select(attempts).where(here(attempts)).order_by(attempts.c.id.desc()).limit(bindparam("most"))
 
 
@@ -142,12 +143,10 @@ class Settlement:
 class Entities:
     def __init__(self, database: Database) -> None:
         self.database = database
-        insert = database.insert(fields)
-        columns = ("value", "occurred_at", "event", "change", "set_at", "doubted")
-        replaced = {name: insert.excluded[name] for name in columns}
-        upsert = insert.on_conflict_do_update(index_elements=list(fields.primary_key), set_=replaced)
-        # Returning something makes one statement of many rows: see `store.changes`.
-        self.put_fields = upsert.returning(fields.c.key)
+        self.insert_attempts = database.insert_rows(attempts, [one for one in attempts.c if one is not attempts.c.id])
+        insert = database.insert_rows(fields, list(fields.c))
+        replaced = {one.name: insert.excluded[one.name] for one in fields.c if not one.primary_key}
+        self.put_fields = insert.on_conflict_do_update(index_elements=list(fields.primary_key), set_=replaced)
         again = database.insert(entities)
         sooner = case((entities.c.due_at < again.excluded.due_at, entities.c.due_at), else_=again.excluded.due_at)
         self.put_doubt = again.on_conflict_do_update(
@@ -183,12 +182,14 @@ class Entities:
                 return False
             doubted = doubts != claim.doubts
             if settlement.attempts:
-                connection.execute(INSERT_ATTEMPTS, [attempt_row(claim, one) for one in settlement.attempts])
+                connection.execute(
+                    self.insert_attempts, packed([attempt_row(claim, one) for one in settlement.attempts])
+                )
             if settlement.fields:
                 rows = [
                     field_row(claim, key, held, now) | {"doubted": doubted} for key, held in settlement.fields.items()
                 ]
-                connection.execute(self.put_fields, rows)
+                connection.execute(self.put_fields, packed(rows))
             self.mark(connection, settlement.states)
             if settlement.retry_at is None and not doubted and not connection.execute(REMOVE_IF_DONE, which).rowcount:
                 connection.execute(WAIT_FOR_RETRY, which)
@@ -271,14 +272,14 @@ class Queue:
     """Puts entities into the queue. News shortens a long wait after failures, but does not end it."""
 
     def __init__(self, database: Database) -> None:
-        insert = database.insert(entities)
+        insert = database.insert_rows(entities, QUEUED)
         wanted = insert.excluded.due_at + case((entities.c.tries == 0, 0), else_=LONGEST_WAIT_WITH_NEWS)
         self.put = insert.on_conflict_do_update(
             index_elements=list(entities.primary_key),
             set_={"due_at": case((entities.c.due_at < wanted, entities.c.due_at), else_=wanted)},
-        ).returning(entities.c.entity)
+        )
 
     def make_due(self, connection: Connection, ids: Iterable[tuple[str, str]], now: int) -> None:
         rows = [queued(entity, entity_id, now) for entity, entity_id in sorted(ids)]
         if rows:
-            connection.execute(self.put, rows)
+            connection.execute(self.put, packed(rows))

@@ -27,7 +27,7 @@ from bridge.model import Change, Event, EventState, StoredEvent
 from bridge.store.changes import Changes
 from bridge.store.clock import not_before_last_receipt
 from bridge.store.counts import counted, is_only
-from bridge.store.database import Database, Values
+from bridge.store.database import Database, Values, packed
 from bridge.store.group import Group
 from bridge.store.rows import event_of
 from bridge.store.tables import LEFT, RECEIVED, TRANSLATED, events, state_is
@@ -80,7 +80,8 @@ class Events:
     def __init__(self, database: Database, changes: Changes) -> None:
         self.database = database
         self.changes = changes
-        self.insert = database.insert_json(events, NEW, (events.c.source, events.c.event_id), timed)
+        insert = database.insert_rows(events, NEW, timed)
+        self.insert = insert.on_conflict_do_nothing().returning(events.c.source, events.c.event_id)
         self.intake = Group(self.store)
         left = (and_(LEFT, is_only(database, events.c.state, state)) for state in COUNTED[1:])
         self.count = select(
@@ -99,7 +100,7 @@ class Events:
     def store(self, requests: Sequence[Sequence[Row]]) -> list[int]:
         """How many events of each request were new."""
         rows = [row for request in requests for row in request]
-        given = {"rows": orjson.dumps(rows).decode()}
+        given = packed(rows)
         for tries_left in (1, 0):
             try:
                 with self.database.write_one(durable=True) as connection:

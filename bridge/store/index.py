@@ -8,7 +8,7 @@ import orjson
 from sqlalchemy import bindparam, delete, select, update
 
 from bridge.model import IndexState
-from bridge.store.database import Database
+from bridge.store.database import Database, packed
 from bridge.store.tables import index_entries, index_walk
 
 #: More than enough to say that a value is not unique, and who has it.
@@ -44,10 +44,8 @@ class Entry(NamedTuple):
 class CustomerIndex:
     def __init__(self, database: Database) -> None:
         self.database = database
-        insert = database.insert(index_entries)
-        upsert = insert.on_conflict_do_update(index_elements=list(KEY), set_={"walk": insert.excluded.walk})
-        # Returning something makes one statement of many rows: see `store.changes`.
-        self.put = upsert.returning(index_entries.c.walk)
+        insert = database.insert_rows(index_entries, list(index_entries.c))
+        self.put = insert.on_conflict_do_update(index_elements=list(KEY), set_={"walk": insert.excluded.walk})
 
     def state(self) -> IndexState:
         with self.database.read() as connection:
@@ -67,7 +65,8 @@ class CustomerIndex:
             if after is None:
                 return None
             if entries:
-                connection.execute(self.put, [one._asdict() | {"walk": after.walk} for one in sorted(set(entries))])
+                rows = [one._asdict() | {"walk": after.walk} for one in sorted(set(entries))]
+                connection.execute(self.put, packed(rows))
             connection.execute(update(index_walk).values(**row_of(after)))
         return after
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, and_, bindparam, case, exists, select, tuple_
 from sqlalchemy.sql import ColumnElement
 
 from bridge.model import ChangeState, Reference
-from bridge.store.database import Database
+from bridge.store.database import Database, packed
 from bridge.store.entities import LONGEST_WAIT_WITH_NEWS, Queue
 from bridge.store.tables import PARKED, changes, references
 
@@ -81,6 +81,9 @@ ASLEEP = (
 WAKE = update(references).where(tuple_(*KEY).in_(select(ASLEEP))).values(due_at=bindparam("now"))
 STOP_IF_DONE = update(references).where(here(*KEY), ~exists().where(WAITING)).values(due_at=None, tries=0)
 
+#: What a row of a reference that is to be looked up has.
+ASKED = (*KEY, references.c.due_at, references.c.leased_until, references.c.tries)
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -98,14 +101,15 @@ class References:
         self.database = database
         self.queue = queue
         self.cache = cache
-        insert = database.insert(references)
+        insert = database.insert_rows(references, ASKED)
         with_news = insert.excluded.due_at + case((references.c.tries == 0, 0), else_=LONGEST_WAIT_WITH_NEWS)
         self.ask = insert.on_conflict_do_update(
             index_elements=list(references.primary_key),
             set_={"due_at": case((references.c.due_at < with_news, references.c.due_at), else_=with_news)},
-        ).returning(references.c.kind)
-        learned = {name: insert.excluded[name] for name in ("entity_id", "checked_at")}
-        self.learn = insert.on_conflict_do_update(index_elements=list(references.primary_key), set_=learned)
+        )
+        answer = database.insert(references)
+        learned = {name: answer.excluded[name] for name in ("entity_id", "checked_at")}
+        self.learn = answer.on_conflict_do_update(index_elements=list(references.primary_key), set_=learned)
 
     def resolve(
         self, connection: Connection, wanted: Collection[tuple[str, Reference]], now: int
@@ -123,7 +127,7 @@ class References:
         ]
         if unknown:
             # This also holds the rows, so that no answer slips in before the changes are parked.
-            connection.execute(self.ask, unknown)
+            connection.execute(self.ask, packed(unknown))
         return known
 
     def known(self, wanted: Collection[tuple[str, Reference]]) -> Mapping[tuple[str, Reference], str]:

@@ -90,6 +90,7 @@ MESSAGES = [
     pytest.param(b'{"message": "no such', "Bad Request", id="half a JSON"),
     pytest.param(b"\x00\xff\xfe\x89PNG\r\n\x1a\n", "Bad Request", id="binary"),
     pytest.param(b'{"message": "\\ud800"}', "Bad Request", id="lone surrogate"),
+    pytest.param(b'{"message": "no\\u0000key"}', "no\ufffdkey", id="NUL"),
     pytest.param(b"[" * 100_000, "Bad Request", id="deep"),
 ]
 

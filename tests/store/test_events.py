@@ -174,6 +174,13 @@ def test_translation_makes_the_entity_due(store):
     assert (stored.entity, stored.entity_id, stored.rule) == ("customer", ENTITY_ID, "customer")
 
 
+def test_many_changes_of_one_event_keep_the_order_of_their_rules(store):
+    rules = [f"rule {n}" for n in range(1500)]
+    store.events.add("stripe", [event()], {}, NOW)
+    store.events.translate(lambda _: translated(*(change({"tier": "gold"}, rule=rule) for rule in rules)), 10, NOW)
+    assert [stored.rule for stored in store.changes.of_event(store.events.find()[0].id)] == rules
+
+
 def test_events_can_be_found_by_source_state_and_page(store):
     store.events.add("stripe", [event(f"s{n}") for n in range(3)], {}, NOW)
     store.events.translate(ignore, 2, NOW)
