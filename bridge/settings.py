@@ -285,7 +285,7 @@ SETTINGS = (
     Setting("PORT", "port", whole(1, 65535), "8080", "The port to listen on."),
     Setting("WEB_CONCURRENCY", "web_processes", whole(1, 256), "2", "How many web processes to run."),
     Setting(
-        "BRIDGE_WEB_THREADS", "web_threads", whole(1, 256), "16", "How many requests one web process takes at a time."
+        "BRIDGE_WEB_THREADS", "web_threads", whole(1, 256), "32", "How many requests one web process takes at a time."
     ),
 )
 

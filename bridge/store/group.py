@@ -13,7 +13,9 @@ class Place(Generic[Item, Result]):
 
     def __init__(self, item: Item) -> None:
         self.item = item
-        self.called = threading.Event()
+        #: Held until the place is served, or is the one to serve. An Event says the same at several times the cost.
+        self.waits = threading.Lock()
+        self.waits.acquire()
         self.result: Result | None = None
         self.error: Exception | None = None
         self.served = False
@@ -36,15 +38,15 @@ class Group(Generic[Item, Result]):
             leads = not self.busy
             self.busy = True
         if not leads:
-            place.called.wait()
+            place.waits.acquire()
         if not place.served:
-            self.lead()
+            self.lead(place)
         if place.error is not None:
             raise place.error
         return place.result  # type: ignore[return-value]
 
-    def lead(self) -> None:
-        """Serve everybody in the line, and call the next leader."""
+    def lead(self, leader: Place[Item, Result]) -> None:
+        """Serve everybody in the line, the leader too, and call the next leader."""
         with self.lock:
             places, self.line = self.line, []
         try:
@@ -57,7 +59,8 @@ class Group(Generic[Item, Result]):
         with self.lock:
             self.busy = bool(self.line)
             if self.line:
-                self.line[0].called.set()
+                self.line[0].waits.release()
         for place in places:
             place.served = True
-            place.called.set()
+            if place is not leader:
+                place.waits.release()

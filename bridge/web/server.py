@@ -1,5 +1,6 @@
 """gunicorn, set up for what we serve: threads, and nothing in the home folder."""
 
+import select
 import signal
 import socket
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from gunicorn.workers.gthread import ThreadWorker
 
 #: Where gunicorn's heartbeat does not wait for a disk: https://docs.gunicorn.org/en/stable/faq.html
 MEMORY = "/dev/shm"  # noqa: S108
+#: For how many seconds a thread stays with a connection that it has answered.
+MOMENT = 0.005
 
 
 class Server(BaseApplication):
@@ -51,11 +54,32 @@ class Master(Arbiter):
 
 
 class Worker(ThreadWorker):
-    """Sends the head of an answer together with its body.
+    """Sends the head of an answer together with its body, and waits a moment for what follows on the connection.
 
     gunicorn sends them apart: a process that is killed in between has stored an event, and its sender sees half an
-    answer, which no load balancer can ask of another. It also wakes whoever reads it twice.
+    answer, which no load balancer can ask of another. It also wakes whoever reads it twice. And it hands each
+    connection from the thread that has answered to the one that watches them all, and back for the next request.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        #: How many connections have a thread, or wait for one.
+        self.taken = 0
+
+    def enqueue_req(self, conn: Any) -> None:
+        self.taken += 1
+        super().enqueue_req(conn)
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        self.taken -= 1
+        super().finish_request(conn, fs)
+
+    def handle(self, conn: Any) -> Any:
+        kept = super().handle(conn)
+        # Only while a thread is left for whoever comes.
+        while kept is True and self.alive and self.taken < self.cfg.threads and has_more(conn, MOMENT):
+            kept = super().handle(conn)
+        return kept
 
     def handle_request(self, req: Any, conn: Any) -> bool:
         joining = Joining(conn.sock)
@@ -63,6 +87,15 @@ class Worker(ThreadWorker):
         keep = super().handle_request(req, with_it)
         joining.finish()
         return keep
+
+
+def has_more(conn: Any, seconds: float) -> bool:
+    """Whether another request follows on the connection, or its end."""
+    if conn.parser.unreader.buf.getvalue():
+        return True
+    readable = select.poll()
+    readable.register(conn.sock, select.POLLIN)
+    return bool(readable.poll(seconds * 1000))
 
 
 class Joining:

@@ -55,7 +55,7 @@ def test_web_and_worker_processes_share_the_work_through_the_database(world):
 
 
 @pytest.mark.parametrize(
-    "options", [(), ("--worker-class", "bridge.web.server.Worker", "--threads", "16")], ids=["sync", "ours"]
+    "options", [(), ("--worker-class", "bridge.web.server.Worker", "--threads", "32")], ids=["sync", "ours"]
 )
 def test_plain_gunicorn_serves_and_delivers(world, options):
     world.sandbox()

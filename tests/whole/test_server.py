@@ -1,6 +1,7 @@
-"""How answers leave, as seen by who reads the connection."""
+"""How requests are taken and answers leave, as seen by who has the connection."""
 
 import socket
+from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,17 +13,25 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def serving(sqlite_world):
+def serving(sqlite_world, request):
     sqlite_world.sandbox()
-    _, url = sqlite_world.serve(WEB_CONCURRENCY="1")
+    _, url = sqlite_world.serve(WEB_CONCURRENCY="1", BRIDGE_WEB_THREADS=getattr(request, "param", "32"))
     return url
 
 
+with_few_and_many_threads = pytest.mark.parametrize("serving", ["1", "32"], indirect=True)
+
+
 @pytest.fixture
-def connection(serving):
+def connect(serving):
     address = urlsplit(serving)
-    with socket.create_connection((address.hostname, address.port), timeout=30) as made:
-        yield made
+    with ExitStack() as connections:
+        yield lambda: connections.enter_context(socket.create_connection((address.hostname, address.port), timeout=30))
+
+
+@pytest.fixture
+def connection(connect):
+    return connect()
 
 
 def request_of(url, **headers):
@@ -55,3 +64,33 @@ def test_who_asks_before_sending_a_body_is_told_to_go_on(serving, connection):
     assert connection.recv(1 << 16).startswith(b"HTTP/1.1 100 Continue\r\n")
     connection.sendall(body)
     assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+@with_few_and_many_threads
+def test_two_requests_in_one_piece_get_two_answers(serving, connection):
+    connection.sendall(b"".join(request_of(serving)) * 2)
+    answers = b""
+    while answers.count(b"\r\n\r\n{}") < 2:
+        piece = connection.recv(1 << 16)
+        assert piece
+        answers += piece
+    assert answers.count(b"HTTP/1.1 200 OK\r\n") == 2
+
+
+@with_few_and_many_threads
+def test_connections_that_stay_open_keep_nobody_from_being_served(serving, connect):
+    """More of them than there are threads, and each asks again as soon as it is answered."""
+    connections = [connect() for _ in range(40)]
+    for _ in range(5):
+        for one in connections:
+            one.sendall(b"".join(request_of(serving)))
+        for one in connections:
+            assert one.recv(1 << 16).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+@with_few_and_many_threads
+def test_one_who_leaves_after_an_answer_keeps_nobody_from_being_served(serving, connect):
+    for _ in range(40):
+        with connect() as one:
+            one.sendall(b"".join(request_of(serving)))
+            assert one.recv(1 << 16).startswith(b"HTTP/1.1 200 OK\r\n")
