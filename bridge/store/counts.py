@@ -12,7 +12,7 @@ MOST_COUNTED = 500
 def counted(which: ColumnElement[bool], *order: Column[str] | Column[int]) -> ScalarSelect[int]:
     """How many rows there are, up to MOST_COUNTED. `order`: the columns of the index that has them."""
     # In its order, so that PostgreSQL takes this index, whatever it believes about the number of rows.
-    found = select(*order).where(which).order_by(*order).limit(MOST_COUNTED).subquery()
+    found = select(order[-1]).where(which).order_by(*order).limit(MOST_COUNTED).subquery()
     return select(func.count()).select_from(found).scalar_subquery()
 
 
