@@ -94,6 +94,8 @@ def database_url(value: str) -> str:
     driver["postgresql+psycopg"] = driver["postgresql"]
     if not separator or scheme not in driver:
         raise ValueError("sqlite:///path/to/bridge.db or postgresql://user:password@host/database is expected")
+    if scheme != "sqlite" and rest.partition("?")[0].count("@") > 1:
+        raise ValueError("an @ in a user or a password is written %40")
     return f"{driver[scheme]}://{rest}"
 
 

@@ -29,6 +29,11 @@ from bridge.times import to_datetime
 
 T = TypeVar("T")
 
+#: What both databases can hold.
+LARGEST_NUMBER = (1 << 63) - 1
+#: The number of a stored event.
+NUMBER = click.IntRange(max=LARGEST_NUMBER)
+
 #: Colours and live displays only where somebody looks at them: rich asks the terminal. Elsewhere lines may be long.
 console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 240)
 

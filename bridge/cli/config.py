@@ -1,7 +1,6 @@
 """config"""
 
 import os
-import re
 from typing import Any
 
 import click
@@ -9,8 +8,7 @@ import click
 from bridge import bootstrap, settings
 from bridge.cli.common import console, table
 from bridge.settings import Setting
-
-_PASSWORD = re.compile(r"(://[^:/@]*:)[^@]*(@)")
+from bridge.store.database import without_password
 
 
 @click.command("config")
@@ -39,7 +37,7 @@ def command() -> None:
 
 def shown(setting: Setting, value: Any) -> str:
     if setting.name == "DATABASE_URL":
-        return _PASSWORD.sub(r"\1***\2", value)
+        return without_password(value)
     if setting.secret:
         return "***" if value else "not set"
     if isinstance(value, bool):

@@ -9,7 +9,7 @@ import click
 import orjson
 
 from bridge.cli import events
-from bridge.cli.common import confirmed, console, opened_store, progress, table, when
+from bridge.cli.common import NUMBER, confirmed, console, opened_store, progress, table, when
 from bridge.errors import BridgeError
 from bridge.pipeline import redo
 from bridge.store import Store
@@ -48,7 +48,7 @@ def selection(source: str | None, event_type: str | None, since: datetime | None
 @command.command("list")
 @selecting
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
-@click.option("--before", type=int, metavar="NUMBER", help="Only events received before this one.")
+@click.option("--before", type=NUMBER, metavar="NUMBER", help="Only events received before this one.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def list_(limit: int, before: int | None, as_json: bool, **which: Any) -> None:
     """List dead letters, the newest first, and why they are dead."""
@@ -63,7 +63,7 @@ def list_(limit: int, before: int | None, as_json: bool, **which: Any) -> None:
         event = letter.event
         why = "\n".join(letter.reasons)
         rows.add_row(str(event.id), event.source, event.event_id, event.event_type, when(event.received_at), why)
-    console.print(rows)
+    console.print(rows, markup=False)
 
 
 @command.command("count")
@@ -76,14 +76,14 @@ def count(**which: Any) -> None:
     for heap in heaps:
         rows.add_row(heap.source, str(heap.count), when(heap.oldest))
     rows.add_row("all", str(sum(heap.count for heap in heaps)), "")
-    console.print(rows)
+    console.print(rows, markup=False)
 
 
 command.add_command(events.show, "show")
 
 
 @command.command("replay")
-@click.argument("numbers", type=int, nargs=-1, metavar="[NUMBER]...")
+@click.argument("numbers", type=NUMBER, nargs=-1, metavar="[NUMBER]...")
 @selecting
 @click.option("--all", "everything", is_flag=True, help="All dead letters.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -101,7 +101,7 @@ def replay(numbers: tuple[int, ...], everything: bool, yes: bool, **which: Any) 
 
 
 @command.command("drop")
-@click.argument("numbers", type=int, nargs=-1, metavar="[NUMBER]...")
+@click.argument("numbers", type=NUMBER, nargs=-1, metavar="[NUMBER]...")
 @selecting
 @click.option("--all", "everything", is_flag=True, help="All dead letters.")
 @click.option("--yes", is_flag=True, help="Do not ask.")

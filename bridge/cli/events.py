@@ -4,7 +4,7 @@ import click
 import orjson
 from rich.markup import escape
 
-from bridge.cli.common import console, opened_store, table, when
+from bridge.cli.common import NUMBER, console, opened_store, table, when
 from bridge.errors import BridgeError
 from bridge.model import EventState, StoredChange, StoredEvent
 from bridge.store import Store
@@ -21,7 +21,7 @@ def command() -> None:
 @click.option("--source", help="Only events of this source.")
 @click.option("--state", type=STATES, help="Only events in this state.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
-@click.option("--before", type=int, metavar="NUMBER", help="Only events received before this one.")
+@click.option("--before", type=NUMBER, metavar="NUMBER", help="Only events received before this one.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def list_(source: str | None, state: str | None, limit: int, before: int | None, as_json: bool) -> None:
     """List events, the newest first."""
@@ -36,11 +36,11 @@ def list_(source: str | None, state: str | None, limit: int, before: int | None,
         happened = when(event.occurred_at)
         reason = event.reason or ""
         rows.add_row(str(event.id), event.source, event.event_id, event.event_type, happened, event.state, reason)
-    console.print(rows)
+    console.print(rows, markup=False)
 
 
 @command.command("show")
-@click.argument("number", type=int)
+@click.argument("number", type=NUMBER)
 @click.option("--payload", is_flag=True, help="Show the payload too. It may hold personal data.")
 def show(number: int, payload: bool) -> None:
     """Show one event, the changes it led to, and the calls that were made for them."""
@@ -56,7 +56,8 @@ def show(number: int, payload: bool) -> None:
 
 
 def show_event(event: StoredEvent) -> None:
-    console.print(f"[bold]event {event.id}[/]: {event.event_id} ({event.event_type}) of {event.source}")
+    what = escape(f"{event.event_id} ({event.event_type}) of {event.source}")
+    console.print(f"[bold]event {event.id}[/]: {what}")
     console.print(f"  happened {when(event.occurred_at)} UTC, received {when(event.received_at)} UTC")
     mapping = f" by mapping {event.digest}" if event.digest else ""
     console.print(f"  {event.state}{mapping}" + (f": {event.reason}" if event.reason else ""), markup=False)
@@ -64,8 +65,8 @@ def show_event(event: StoredEvent) -> None:
 
 def show_change(store: Store, change: StoredChange) -> None:
     found = "" if change.reference.entity_id else f" -> {change.entity_id or 'not found yet'}"
-    whose = escape(f"{change.reference}{found}")
-    console.print(f"\n[bold]change {change.id}[/]: rule {change.rule}, {change.entity} {whose}")
+    whose = escape(f"rule {change.rule}, {change.entity} {change.reference}{found}")
+    console.print(f"\n[bold]change {change.id}[/]: {whose}")
     mapping = f" by mapping {change.digest}" if change.digest else ""
     console.print(f"  {change.state}{mapping}" + (f": {change.reason}" if change.reason else ""), markup=False)
     held = store.entities.fields_of(change.entity, change.entity_id) if change.entity_id else {}

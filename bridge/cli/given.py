@@ -7,14 +7,13 @@ from pathlib import Path
 
 import click
 
-from bridge.cli.common import opened_store
+from bridge.cli.common import LARGEST_NUMBER, opened_store
 from bridge.errors import BridgeError
 from bridge.model import StoredEvent
 
 #: What standard input is, by how it begins.
 _HTTP = re.compile(rb"[A-Z]+ \S+ HTTP/1\.[01]\r?\n")
 _JSON = re.compile(rb"\s*[\[{]")
-LARGEST_NUMBER = (1 << 63) - 1
 
 #: What is in it, and a path whose suffix says what that is.
 Content = tuple[bytes, Path]

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from bridge.cli.common import confirmed, opened_store, progress
+from bridge.cli.common import NUMBER, confirmed, opened_store, progress
 from bridge.cli.events import STATES
 from bridge.errors import BridgeError
 from bridge.model import EventState
@@ -12,7 +12,7 @@ from bridge.pipeline import redo
 
 
 @click.command("replay")
-@click.argument("numbers", type=int, nargs=-1, metavar="[NUMBER]...")
+@click.argument("numbers", type=NUMBER, nargs=-1, metavar="[NUMBER]...")
 @click.option("--source", help="All events of this source.")
 @click.option("--state", type=STATES, help="All events in this state.")
 @click.option("--yes", is_flag=True, help="Do not ask.")

@@ -1,6 +1,6 @@
 """Calls in expressions: of JMESPath's own functions and of ours, and what is wrong with one before it is ever made."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -9,7 +9,7 @@ from jmespath.exceptions import JMESPathError
 from jmespath.functions import Functions as JMESPathFunctions
 
 from bridge.errors import RuleError
-from bridge.mapping.functions import FUNCTIONS, check_length, exists
+from bridge.mapping.functions import FUNCTIONS, add, check_length, decimal, divide, exists
 from bridge.mapping.hints import accepted
 from bridge.mapping.standard import STANDARD
 from bridge.payload import describe
@@ -26,11 +26,30 @@ class Functions(JMESPathFunctions):
         if function_name == "join" and isinstance(arguments[0], str) and isinstance(arguments[1], list):
             texts = [part for part in arguments[1] if isinstance(part, str)]
             check_length(len(arguments[0]) * len(texts) + sum(map(len, texts)), "join")
+        exact = IN_DECIMAL.get(function_name)
+        if exact and isinstance(arguments[0], list) and all(map(is_number, arguments[0])):
+            return exact([decimal(one, function_name) for one in arguments[0]])
         try:
             return super().call_function(function_name, [float(a) if isinstance(a, Decimal) else a for a in arguments])
         except (JMESPathError, TypeError, ValueError, AttributeError, KeyError, IndexError, RecursionError):
             given = ", ".join(map(describe, arguments))
             raise RuleError(f"{function_name}() cannot take {given}") from None
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
+def mean(numbers: list[Decimal]) -> Any:
+    return divide(total(numbers), len(numbers)) if numbers else None
+
+
+def total(numbers: list[Decimal]) -> Any:
+    return add(*numbers) if numbers else 0
+
+
+#: JMESPath would reckon in binary: 0.1 and 0.2 would be 0.30000000000000004.
+IN_DECIMAL: dict[str, Callable[[list[Decimal]], Any]] = {"sum": total, "avg": mean}
 
 
 class AllFunctions(Functions):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from bridge.model import Cause, GateState, Outcome, Verdict
 from bridge.pipeline.retry import Backoff, said
-from bridge.times import MILLISECOND, SECOND
+from bridge.times import MILLISECOND, MINUTE, SECOND
 
 #: How long the gate stays closed, by cause and by how often it has closed since it was wide open.
 CLOSED = {
@@ -25,6 +25,9 @@ WIDE_OPEN = 64
 WIDEN_EVERY = SECOND
 #: How far ahead of its pace the budget may run: little, so that it holds over any second.
 BURST = 20 * MILLISECOND
+#: Whoever must call waits in line, a place for each. A line that is longer is of a clock that was set back since.
+LONGEST_LINE = MINUTE
+MOST_WAITING = 256
 #: When to look again for a place that others hold.
 LOOK_AGAIN = 20 * MILLISECOND
 
@@ -57,7 +60,7 @@ def admit(state: GateState, wanted: int, now: int, *, rate: float, permit_for: i
 
 def budget(state: GateState, now: int, rate: float) -> tuple[int, int]:
     """Where the line of paid calls ends, and how many more may join it (the generic cell rate algorithm)."""
-    line = state.next_call_at if now <= state.next_call_at <= now + SECOND + SECOND / rate else now
+    line = state.next_call_at if now <= state.next_call_at <= now + LONGEST_LINE + MOST_WAITING * SECOND / rate else now
     ahead = now + BURST - line
     return line, 0 if ahead < 0 else int(ahead * rate / SECOND) + 1
 

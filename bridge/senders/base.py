@@ -1,7 +1,7 @@
 """What every sender module offers the bridge: one frozen Sender."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -112,6 +112,12 @@ def name_of(value: Any, what: str) -> str:
     if not 0 < len(value) <= MAX_NAME_LENGTH or not value.isprintable():
         raise NotThisShapeError(f"{what} must have 1 to {MAX_NAME_LENGTH} printable characters")
     return value
+
+
+def joined(parts: Iterable[str]) -> str:
+    """An id of several names: all of them if they are as short as one, else a digest, since indexes have limits."""
+    name = ":".join(parts)
+    return name if len(name) <= MAX_NAME_LENGTH else digest_of(name.encode())
 
 
 def digest_of(content: bytes) -> str:

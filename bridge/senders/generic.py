@@ -39,23 +39,38 @@ def read_body(body: Any, request: Request, now: int, options: Mapping[str, Any])
     if "batch" in options and not isinstance(elements, list):
         raise NotThisShapeError(f"{options['batch']} is {describe(elements)}: a list was expected")
     if isinstance(elements, list):
-        return read_batch(elements, request, lambda element, n: read_event(element, request, now, options, b"%d" % n))
+        # Once for all of them: a body may have as many elements as bytes.
+        body = digest_of(request.body)
+        return read_batch(
+            elements, request, lambda element, n: read_event(element, request, now, options, position=n, body=body)
+        )
     return [read_event(elements, request, now, options)]
 
 
 def read_batch(elements: list[Any], request: Request, read_one: Callable[[Any, int], Event]) -> list[Event]:
     """Each of a batch. A bad one is kept as such: an error would bring the whole batch again."""
 
+    body = digest_of(request.body)
+
     def read_element(element: Any, n: int) -> Event:
         try:
             return read_one(element, n)
         except NotThisShapeError as error:
-            return Event.unreadable(digest_of(b"%d" % n + request.body), element, str(error))
+            return Event.unreadable(digest_of(f"{n}-{body}".encode()), element, str(error))
 
     return [read_element(element, n) for n, element in enumerate(elements)]
 
 
-def read_event(payload: Any, request: Request, now: int, options: Mapping[str, Any], position: bytes = b"") -> Event:
+def read_event(
+    payload: Any,
+    request: Request,
+    now: int,
+    options: Mapping[str, Any],
+    *,
+    position: int | None = None,
+    body: str = "",
+) -> Event:
+    """`position`: where in a batch it is, whose `body` has this digest."""
     if not isinstance(payload, dict):
         raise NotThisShapeError(f"the event is {describe(payload)}: an object was expected")
 
@@ -70,9 +85,9 @@ def read_event(payload: Any, request: Request, now: int, options: Mapping[str, A
     occurred_at = read_time(find("event_time"), options)
     event_id = find("event_id")
     if event_id is MISSING and "event_id" not in options:
-        event_id = unnamed(position + request.body, occurred_at, now)
-    elif position and isinstance(event_id, str) and options["event_id"].startswith(HEADER):
-        event_id = f"{event_id}:{position.decode()}"
+        event_id = unnamed(request.body if position is None else f"{position}-{body}".encode(), occurred_at, now)
+    elif position is not None and isinstance(event_id, str) and options["event_id"].startswith(HEADER):
+        event_id = f"{event_id}:{position}"
     event_type = "untyped" if "event_type" not in options else find("event_type")
     return Event(
         event_id=name_of(event_id, options.get("event_id", "id")),

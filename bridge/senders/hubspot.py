@@ -19,7 +19,7 @@ from bridge.errors import NotThisShapeError, NotVerifiedError, SignError
 from bridge.model import Event, Request
 from bridge.payload import describe, parse
 from bridge.senders import signatures
-from bridge.senders.base import Secrets, Sender, digest_of, name_of, unnamed
+from bridge.senders.base import Secrets, Sender, digest_of, joined, name_of, unnamed
 from bridge.senders.reading import epoch_time
 from bridge.times import MILLISECOND
 
@@ -122,7 +122,7 @@ def read_api_event(element: Any) -> Event:
     name = element.get("propertyName")
     identity = ASSOCIATION if "fromObjectId" in element else IDENTITY
     return Event(
-        event_id=":".join(part_of(element, key) for key in identity),
+        event_id=joined(part_of(element, key) for key in identity),
         event_type=name_of(element.get("subscriptionType", element.get("eventType")), "subscriptionType"),
         occurred_at=epoch_time(element.get("occurredAt"), "occurredAt", MILLISECOND),
         payload={**element, "properties": {name: element.get("propertyValue")} if isinstance(name, str) else {}},

@@ -61,14 +61,16 @@ def unwrap(request: Request, secrets: Secrets, now: int) -> list[Event]:
     proven = [is_proven(element, secrets) for element in elements]
     if not any(proven):
         raise NotVerifiedError(f"no notification has the configured {STATE}: compare it with the subscription's")
+    body = digest_of(request.body)
     return [
-        read_element(element, number, request, now) if is_good else unproven(number, request)
+        read_element(element, number, body, now) if is_good else unproven(number, body)
         for number, (element, is_good) in enumerate(zip(elements, proven, strict=True))
     ]
 
 
 def read(request: Request, now: int) -> list[Event]:
-    return [read_element(element, number, request, now) for number, element in enumerate(elements_of(request))]
+    body = digest_of(request.body)
+    return [read_element(element, number, body, now) for number, element in enumerate(elements_of(request))]
 
 
 def elements_of(request: Request) -> list[Any]:
@@ -83,24 +85,20 @@ def is_proven(element: Any, secrets: Secrets) -> bool:
     return isinstance(given, str) and signatures.is_secret(given.encode(), secrets)
 
 
-def unproven(number: int, request: Request) -> Event:
+def unproven(number: int, body: str) -> Event:
     """Says that there was something, and nothing of what it was. The others are not to blame."""
     problem = f"value.{number} does not have the configured {STATE}: it was not kept"
-    return Event.unreadable(identity_of(number, request), None, problem)
+    return Event.unreadable(digest_of(f"{number}-{body}".encode()), None, problem)
 
 
-def identity_of(number: int, request: Request) -> str:
-    return digest_of(b"%d" % number + request.body)
-
-
-def read_element(element: Any, number: int, request: Request, now: int) -> Event:
-    """A bad one is kept as such: an error would bring all of them again."""
+def read_element(element: Any, number: int, body: str, now: int) -> Event:
+    """`body`: the digest of the whole. A bad one is kept as such: an error would bring all of them again."""
     if isinstance(element, dict):
         element = {name: value for name, value in element.items() if name != STATE}
     try:
         return read_notification(element, number, now)
     except NotThisShapeError as error:
-        return Event.unreadable(identity_of(number, request), element, str(error))
+        return Event.unreadable(digest_of(f"{number}-{body}".encode()), element, str(error))
 
 
 def read_notification(element: Any, number: int, now: int) -> Event:

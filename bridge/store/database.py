@@ -27,8 +27,8 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.sql import ColumnElement
 
@@ -68,7 +68,7 @@ class Database:
     """One database, as connections to read with, and to write with in a transaction. Raises StoreError."""
 
     def __init__(self, url: str, connections: int) -> None:
-        self.url = make_url(url)
+        self.url = read_url(url)
         if self.is_sqlite:
             if not self.url.database or self.url.database == ":memory:":
                 raise SettingError("DATABASE_URL: SQLite needs a file, such as sqlite:///bridge.db")
@@ -158,6 +158,19 @@ class Database:
             self.turns.close()
 
 
+def read_url(url: str) -> URL:
+    """Raises SettingError, which does not repeat it."""
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):
+        raise SettingError("DATABASE_URL: postgresql://user:password@host:port/database is expected") from None
+
+
+def without_password(url: str) -> str:
+    """For showing. A query may hold a password too. Raises SettingError."""
+    return read_url(url).set(query={}).render_as_string(hide_password=True)
+
+
 def packed(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Rows as one JSON array. A parameter for each of their values would make a long statement, read anew each time."""
     return {"rows": orjson.dumps(rows).decode()}
@@ -169,6 +182,7 @@ def sqlite_engine(url: Any, synchronous: str, connections: int) -> Engine:
         pool_size=connections,
         max_overflow=0,
         pool_timeout=PATIENCE_SECONDS,
+        hide_parameters=True,
         connect_args={"timeout": PATIENCE_SECONDS, "check_same_thread": False, "isolation_level": None},
     )
 
@@ -189,6 +203,7 @@ def postgres_engine(url: Any, connections: int) -> Engine:
         pool_size=connections,
         max_overflow=0,
         pool_timeout=PATIENCE_SECONDS,
+        hide_parameters=True,
         connect_args={**NETWORK, "application_name": "metronome-bridge"},
     )
 

@@ -72,9 +72,10 @@ RELEASE = update(entities).where(*OURS).values(lease=None, leased_until=0)
 FIRST_RETRY = select(func.min(RETRIED)).where(OPEN, here(changes)).scalar_subquery()
 WAIT_FOR_RETRY = update(entities).where(here(entities), entities.c.due_at < FIRST_RETRY).values(due_at=FIRST_RETRY)
 REMOVE_IF_DONE = delete(entities).where(here(entities), ~exists().where(OPEN, here(changes)))
+#: Only what is still open: somebody may have dropped or replayed it while the call was under way.
 MARK = (
     update(changes)
-    .where(changes.c.id.in_(bindparam("numbers", expanding=True)))
+    .where(OPEN, changes.c.id.in_(bindparam("numbers", expanding=True)))
     .values(state=bindparam("new_state"), reason=bindparam("new_reason"), retry_at=bindparam("new_retry"))
 )
 DOUBT_FIELDS = (

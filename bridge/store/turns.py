@@ -93,7 +93,8 @@ class Waiter:
     def still_waits(self) -> bool:
         """Whether it will bring the lock to us, after those before us gave up on it."""
         with self.lock:
-            self.wanted = not self.over
+            # One whose thread has ended without the lock has failed, and brings nothing.
+            self.wanted = not self.over and self.thread.is_alive()
             return self.wanted
 
     def has_it_within(self, seconds: float) -> bool:

@@ -123,6 +123,27 @@ def test_config_shows_every_setting_and_no_secret(run):
     assert all(setting.name in result.output for setting in settings.SETTINGS)
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://h/d?user=u&password=hunter22", "postgresql+psycopg://h/d"),
+        ("postgresql://u:a%40hunter22@h/d", "postgresql+psycopg://u:***@h/d"),
+    ],
+)
+def test_config_shows_no_password_however_it_is_written(run, url, shown):
+    result = run("config", DATABASE_URL=url, COLUMNS="300")
+    assert shown in result.output
+    assert "hunter22" not in result.output
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:a@hunter22@h/d", "postgresql://u:p@h:hunter22/d"])
+def test_a_database_url_that_cannot_be_read_is_refused_and_not_repeated(run, url):
+    result = run("config", DATABASE_URL=url)
+    assert isinstance(result.exception, OperatorError)
+    assert "DATABASE_URL" in str(result.exception)
+    assert "hunter22" not in str(result.exception)
+
+
 def test_senders_are_listed_and_shown_with_their_options(run):
     result = run("senders", COLUMNS="200")
     assert all(name in result.output for name in SENDERS)

@@ -54,6 +54,25 @@ def test_an_event_is_shown_with_its_changes_and_its_payload_only_if_asked_for(on
     assert '"customer"' in on_store("events", "show", number, "--payload").output
 
 
+def test_what_a_sender_says_is_no_markup(on_store, store):
+    store.events.add("stripe", [event("e[/2]", problem="join('-', [data.id, data.name]) is missing")], {}, NOW)
+    number = str(store.events.find()[0].id)
+    for arguments in (["events", "list"], ["events", "show", number], ["dead-letters", "list"]):
+        result = on_store(*arguments)
+        assert result.exit_code == 0
+        assert "e[/2]" in result.output
+        assert "join('-', [data.id, data.name]) is missing" in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments", [["events", "show"], ["events", "list", "--before"], ["dead-letters", "drop"], ["replay"]]
+)
+def test_a_number_that_no_database_holds_is_refused(on_store, store, arguments):
+    result = on_store(*arguments, str(1 << 63))
+    assert result.exit_code == 2
+    assert "is not in the range" in result.output
+
+
 def test_an_event_that_is_not_there_is_an_error(on_store, filled):
     assert isinstance(on_store("events", "show", 999).exception, BridgeError)
 

@@ -140,6 +140,26 @@ def test_the_budget_holds_over_any_stretch_of_time(rate, steps):
             assert total <= (end - begin) / SECOND * rate + 0.02 * rate + 1.001
 
 
+@given(
+    rate=st.floats(0.5, 1000),
+    steps=st.lists(st.tuples(st.integers(0, 300 * MILLISECOND), st.integers(0, 8)), min_size=1, max_size=60),
+)
+def test_the_budget_holds_for_calls_that_must_be_made_too(rate, steps):
+    """However many stand in line at once."""
+    state, now, calls = GateState(), NOW, []
+    for pause, further in steps:
+        now += pause
+        state, admission = ask(state, 1, now, rate)
+        calls += [now] * admission.granted
+        for _ in range(further):
+            state, wait = pay(state, now, rate)
+            calls.append(now + wait)
+    calls.sort()
+    for first, begin in enumerate(calls):
+        for count, end in enumerate(calls[first:], 1):
+            assert count <= (end - begin) / SECOND * rate + 0.02 * rate + 1.01
+
+
 @given(rate=st.floats(1, 200))
 def test_the_budget_is_used_up_by_whoever_asks_when_told_to(rate):
     state, now, total = GateState(), NOW, 0

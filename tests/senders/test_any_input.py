@@ -150,7 +150,7 @@ def damaged_xml(body: bytes) -> Iterator[bytes]:
 
 
 @by_sender
-@pytest.mark.parametrize("levels", [100, 240, 300, 1000])
+@pytest.mark.parametrize("levels", [100, 240, *range(245, 257), 300, 1000])
 def test_a_deep_payload_is_stored_or_refused(name, levels):
     fixture = next(fixture for fixture in load_all(name) if fixture.count is None)
     for opening, closing in ((b"[", b"]"), (b'{"a":', b"}"), (b"<a>", b"</a>")):

@@ -1,6 +1,7 @@
 """What HubSpot's bodies mean: single properties in batches, and whole objects from workflows."""
 
 import json
+import re
 from typing import Any
 
 import orjson
@@ -235,3 +236,9 @@ def test_gold_silver_gold_with_times_are_three_events():
     tiers = enumerate(("gold", "silver", "gold"))
     bodies = [{"properties": {"tier": {"value": tier, "timestamp": MILLISECONDS + n}}} for n, tier in tiers]
     assert len({event(body).event_id for body in bodies}) == 3
+
+
+def test_an_id_of_long_names_is_one_that_indexes_hold():
+    long = {**CHANGE, "eventId": "\U0001f511" * 200, "propertyName": "\U0001f511" * 200}
+    assert re.fullmatch("[0-9a-f]{32}", event([long]).event_id)
+    assert event([long]).event_id == event([long]).event_id != event([{**long, "objectId": 202}]).event_id

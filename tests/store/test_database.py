@@ -3,6 +3,7 @@ import threading
 
 import psycopg
 import pytest
+import sqlalchemy
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
@@ -141,10 +142,19 @@ def test_what_is_acknowledged_is_synced_to_disk(tmp_path, sqlite_template):
     path = tmp_path / "bridge.db"
     path.write_bytes(sqlite_template.read_bytes())
     store = open_store(f"sqlite:///{path}", 2, HOUR)
-    with store.database.write(durable=True) as connection:
-        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
-        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+    seen = []
+
+    def look(connection, _cursor, statement, *_):
+        if statement.startswith("INSERT INTO events"):
+            seen.extend(
+                connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("synchronous", "journal_mode")
+            )
+
+    for engine in (store.database.engine, store.database.durable):
+        sqlalchemy.event.listen(engine, "before_cursor_execute", look)
+    store.events.add("stripe", [event()], {}, NOW)
     store.close()
+    assert seen == [2, "wal"]
 
 
 def test_a_failed_transaction_leaves_no_trace_and_no_lock(store):

@@ -79,6 +79,17 @@ def test_changes_that_arrive_during_a_delivery_are_not_forgotten(store):
     assert [change.values["tier"] for change in store.entities.load(again, NOW).changes] == ["silver"]
 
 
+def test_what_was_replayed_during_a_delivery_does_not_come_back(store):
+    put(store, asking("evt_1", {"wrong_key": "gold"}))
+    (ours,) = claim(store)
+    (doomed,) = store.entities.load(ours, NOW).changes
+    store.events.replay([doomed.event])
+    parked = Settlement(states={doomed.id: Mark(ChangeState.PARKED, "the entity is not known")}, retry_at=LATER)
+    assert store.entities.settle(ours, parked, NOW)
+    (stored,) = store.changes.of_event(doomed.event)
+    assert (stored.state, stored.reason) == (ChangeState.DROPPED, "replayed")
+
+
 def test_whoever_lost_the_lease_settles_nothing(store):
     put(store, asking("evt_1", {"tier": "gold"}))
     (slow,) = claim(store)

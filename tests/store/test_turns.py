@@ -1,3 +1,4 @@
+import errno
 import fcntl
 import threading
 
@@ -73,6 +74,23 @@ def test_a_turn_that_does_not_come_is_given_up_and_not_taken_later(turns, other)
     assert is_free(other)
     take(turns)
     assert is_free(other)
+
+
+def test_a_lock_that_fails_once_is_not_waited_for_again(turns, other, monkeypatch):
+    fcntl.flock(other, fcntl.LOCK_EX)
+    flock = fcntl.flock
+
+    def fail(descriptor, operation):
+        if operation == fcntl.LOCK_EX:
+            raise OSError(errno.ENOLCK, "no locks available")
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", fail)
+    with pytest.raises(LockedError):
+        take(turns)
+    monkeypatch.undo()
+    fcntl.flock(other, fcntl.LOCK_UN)
+    take(turns)
 
 
 def test_however_often_a_turn_does_not_come_one_thread_waits_for_it(turns, other):
