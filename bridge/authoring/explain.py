@@ -22,6 +22,7 @@ from bridge.mapping.rules import (
     time_of,
     value_of,
 )
+from bridge.mapping.sharing import as_it_is
 from bridge.mapping.values import to_text
 from bridge.model import Change, Event, Reference
 from bridge.payload import MISSING, Missing
@@ -183,7 +184,7 @@ def story_of(rule: Rule, event: Event) -> RuleStory:
     if not rule.matches(event.event_type):
         return RuleStory(rule, Fate.OTHER_TYPE)
     for_each = find(rule.for_each, event.payload)
-    scopes, problem = attempt(lambda: list(scopes_of(rule, event.payload)))
+    scopes, problem = attempt(lambda: [(place, as_it_is(scope)) for place, scope in scopes_of(rule, event.payload)])
     stories = tuple(
         scope_story(rule, None if rule.for_each is None else number, scope, event)
         for number, (_, scope) in enumerate(scopes or ())

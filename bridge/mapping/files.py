@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from bridge.mapping import examples, keys, lint
 from bridge.mapping.compiler import Environ, compile_source
+from bridge.mapping.crosswalks import MAX_CROSSWALK_BYTES
 from bridge.mapping.documents import MAX_BYTES, Problem
 from bridge.mapping.rules import Source
 from bridge.mapping.traps import lines_of
@@ -113,7 +114,9 @@ def fingerprint(folder: Path) -> str:
     """Changes with the name or the content of any file that matters, and with nothing else. Raises OSError."""
     found = hashlib.sha256()
     for path in paths_in(folder, SUFFIXES + TABLES):
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        with path.open("rb") as file:
+            # What is longer is not used.
+            content = hashlib.sha256(file.read(MAX_CROSSWALK_BYTES + 1)).hexdigest()
         found.update(f"{path.name} {content}\n".encode())
     return found.hexdigest()
 

@@ -12,6 +12,7 @@ from bridge.mapping.closures import Node, is_false
 from bridge.mapping.examples import events_of
 from bridge.mapping.expressions import Expression
 from bridge.mapping.rules import Example, Rule, Source, applies, scopes_of
+from bridge.mapping.sharing import as_it_is
 from bridge.model import Event
 from bridge.payload import describe
 
@@ -115,7 +116,7 @@ def reach_of(rule: Rule, cases: list[Case]) -> Reach:
 
 def scopes_in(rule: Rule, payload: Any) -> list[Any]:
     try:
-        return [scope for _, scope in scopes_of(rule, payload)]
+        return [as_it_is(scope) for _, scope in scopes_of(rule, payload)]
     except RuleError:
         return []
 

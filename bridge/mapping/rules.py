@@ -10,7 +10,7 @@ from bridge.mapping.documents import Document
 from bridge.mapping.expressions import Expression
 from bridge.mapping.functions import moment
 from bridge.mapping.locators import Locator
-from bridge.mapping.sharing import Scope
+from bridge.mapping.sharing import ELEMENT, Scope
 from bridge.mapping.values import fit, to_text
 from bridge.model import Change, Event
 from bridge.payload import MISSING, Missing, describe
@@ -146,25 +146,24 @@ def apply(rules: Sequence[Rule], event: Event) -> Translation:
         if not rule.matches(event.event_type):
             continue
         try:
-            scopes = list(scopes_of(rule, event.payload))
+            for place, scope in scopes_of(rule, event.payload):
+                try:
+                    change = change_of(rule, scope, event) if applies(rule, scope) else None
+                except RuleError as error:
+                    failures.append(f"rule {rule.name!r}{place}: {error}")
+                    continue
+                if change and (change.set or change.remove):
+                    changes.append(change)
         except RuleError as error:
             failures.append(f"rule {rule.name!r}: {error}")
-            continue
-        for place, scope in scopes:
-            try:
-                if not applies(rule, scope):
-                    continue
-                change = change_of(rule, scope, event)
-            except RuleError as error:
-                failures.append(f"rule {rule.name!r}{place}: {error}")
-                continue
-            if change.set or change.remove:
-                changes.append(change)
     return Translation(tuple(changes), tuple(failures))
 
 
 def scopes_of(rule: Rule, payload: Any) -> Iterator[tuple[str, Any]]:
-    """What the rule's expressions see: the payload, or one element after the other with the payload around it."""
+    """What the rule's expressions see: the payload, or one element after the other with the payload around it.
+
+    All elements have one scope: whoever keeps it takes it as it is then, with `as_it_is`. Raises RuleError.
+    """
     if rule.for_each is None:
         yield "", payload
         return
@@ -174,10 +173,10 @@ def scopes_of(rule: Rule, payload: Any) -> Iterator[tuple[str, Any]]:
     if not isinstance(elements, list) or len(elements) > MAX_ELEMENTS:
         what = "a longer list" if isinstance(elements, list) else describe(elements)
         raise RuleError(f"for_each {rule.for_each.text}: is {what}: a list of at most {MAX_ELEMENTS} was expected")
-    around = payload if isinstance(payload, dict) else {}
-    shared: dict[int, Any] = {}
+    scope = Scope(payload if isinstance(payload, dict) else {}, None, {})
     for number, element in enumerate(elements):
-        yield f" [{number}]", Scope(around, element, shared)
+        scope[ELEMENT] = element
+        yield f" [{number}]", scope
 
 
 def applies(rule: Rule, scope: Any) -> bool:

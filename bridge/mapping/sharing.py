@@ -29,6 +29,11 @@ class Scope(dict[str, Any]):
         self.shared = shared
 
 
+def as_it_is(scope: Any) -> Any:
+    """To keep: the original gets another element."""
+    return Scope(scope, scope[ELEMENT], scope.shared) if isinstance(scope, Scope) else scope
+
+
 def sharing(node: Node) -> Run:
     """As `closure`, for scopes with an element. Raises RecursionError."""
     if node["type"] in COSTLY and not reads_element(node):

@@ -8,6 +8,8 @@ from bridge.model import Outcome, Reference, Verdict
 
 #: Enough to see that a filter was ignored, and to name who else answers to it.
 MAX_PAGES = 3
+#: Metronome's ids are UUIDs; more than this is none.
+MAX_ID_LENGTH = 255
 #: What a page has at most.
 PAGE = "100"
 
@@ -145,4 +147,8 @@ def found_in(outcome: Outcome, page: Mapping[str, Any], is_wanted: Callable[[Map
 
 
 def entities_in(page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [one for one in page["data"] if isinstance(one, dict) and isinstance(one.get("id"), str)]
+    return [one for one in page["data"] if isinstance(one, dict) and is_id(one.get("id"))]
+
+
+def is_id(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_ID_LENGTH and value.isprintable()

@@ -20,6 +20,8 @@ from bridge.times import SECOND
 
 #: Entities that are marked in one transaction.
 STEP = 200
+#: Of customers. More than anybody has: a list without an end is an error.
+MAX_PAGES = 20_000
 #: How many entities a second are repaired if no budget is set.
 REPAIRS_PER_SECOND = 10.0
 #: What part of the budget repairs take: the rest is for what is new.
@@ -202,13 +204,15 @@ class Inspector:
         """Those that are archived come last: few of them have anything that is ours."""
         for archived in (False, True):
             cursor = None
-            while True:
+            for _ in range(MAX_PAGES):
                 page = partial(reading.customer_ids, self.client, cursor, archived=archived)
                 outcome, (ids, cursor) = self.caller.make(page)
                 expect(outcome, "customers")
                 yield from ids
                 if cursor is None:
                     break
+            else:
+                raise BridgeError(f"the list of customers has no end: {MAX_PAGES} pages were read")
 
     def note(self, entity: str, ours: Keys, theirs: Readings, scope: Scope, report: Report) -> None:
         """What differs, and still does when we look once more."""

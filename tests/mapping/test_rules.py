@@ -1,5 +1,7 @@
 """Events in, changes out: which rules run, for whom, and what one bad value spoils and what it does not."""
 
+import tracemalloc
+
 import pytest
 
 from bridge.model import Change, Reference
@@ -91,6 +93,17 @@ def test_a_condition_that_cannot_be_evaluated_is_a_failure():
 
 
 EACH = {"for_each": "parts", "id": "item.id", "fields": "{seats: item.seats, tier: tier}"}
+
+
+def test_for_each_over_a_large_payload_needs_little_memory():
+    """A copy of it for each element would be a gigabyte."""
+    payload = {**{f"key {number}": number for number in range(50_000)}, "parts": [{"id": UUID, "seats": 1}] * 500}
+    tracemalloc.start()
+    changes = made(payload, **EACH).changes
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(changes) == 500
+    assert peak < 100 << 20
 
 
 def test_for_each_runs_the_rule_once_for_every_element_which_also_sees_the_whole():

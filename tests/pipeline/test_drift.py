@@ -2,9 +2,12 @@
 
 import pytest
 
+from bridge.errors import BridgeError
+from bridge.metronome import reading
 from bridge.metronome.client import Client
 from bridge.metronome.reading import READERS, WITH_CONTRACTS
 from bridge.model import Outcome, Verdict
+from bridge.pipeline import drift
 from bridge.pipeline.caller import Caller
 from bridge.pipeline.drift import NEEDS_CUSTOMER, NEVER_READ, Inspector, Kind, pace, repair
 from bridge.store.entities import Settlement
@@ -396,3 +399,10 @@ def test_a_repair_puts_off_nothing_that_is_due_sooner(scene):
 @pytest.mark.parametrize(("rate", "apart"), [(0, SECOND // 10), (20, SECOND // 10), (0.5, 4 * SECOND)])
 def test_repairs_leave_half_of_the_budget_to_what_is_new(rate, apart):
     assert pace(rate) == apart
+
+
+def test_a_list_of_customers_without_an_end_is_an_error(scene, monkeypatch):
+    monkeypatch.setattr(drift, "MAX_PAGES", 3)
+    monkeypatch.setattr(reading, "customer_ids", lambda *_, **__: (Outcome(Verdict.ACCEPTED, 200), ([], "again")))
+    with pytest.raises(BridgeError, match="has no end: 3 pages were read"):
+        list(scene.inspector.customers())
