@@ -143,9 +143,10 @@ class Compiler:
         sender = SENDERS.get(name) if isinstance(name, str) else None
         if sender is None:
             return None
-        if sender.weak:
-            self.report(("sender",), f"{sender.name}: {sender.weak}", code="weak-sender")
-        return sender.bound(self.options(sender))
+        bound = sender.bound(self.options(sender))
+        if bound.weak:
+            self.report(("sender",), f"{sender.name}: {bound.weak}", code="weak-sender")
+        return bound
 
     def compiled(
         self, name: str, text: str, data: Mapping[str, Any], sender: Sender, secrets: tuple[str, ...]

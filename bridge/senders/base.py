@@ -38,6 +38,10 @@ def no_objection(secret: str, **_: Any) -> None:
     """Any text can be the secret."""
 
 
+def nothing_open(_options: Mapping[str, Any]) -> None:
+    """No option takes anything out of the proof."""
+
+
 def compose_json(payload: Any) -> bytes:
     try:
         return orjson.dumps(payload)
@@ -73,6 +77,8 @@ class Sender:
     undated: str | None = None
     #: What the vendor's own proof leaves open, and the remedy. None: it covers the whole request.
     weak: str | None = None
+    #: Options -> what they leave open beside that, and the remedy.
+    leaves_open: Callable[[Mapping[str, Any]], str | None] = nothing_open
     #: Event pattern -> all the paths that such events have, where the vendor sends ids and no content.
     thin: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     #: Request -> what the vendor wants to read before it sends any event. Raises NotThisShapeError.
@@ -100,6 +106,7 @@ class Sender:
             handshake=partial(self.handshake, options=options),
             check_secret=partial(self.check_secret, options=options),
             undated=None if options.get("event_time") else self.undated,
+            weak=self.leaves_open(options) or self.weak,
         )
 
 

@@ -118,6 +118,20 @@ def check_secret(secret: str, *, options: Mapping[str, Any]) -> str | None:
     return None if keys([secret], options) else f"is not {options['secret_encoding']}"
 
 
+def leaves_open(options: Mapping[str, Any]) -> str | None:
+    """A time that nobody signed decides which event is the newest."""
+    place = options.get("event_time", "")
+    header = place.removeprefix(generic.HEADER)
+    if header == place or header.lower() in {
+        options.get(name, "").lower() for name in ("timestamp_header", "id_header")
+    }:
+        return None
+    return (
+        f"{header} is not signed, so whoever has seen a request can post it again as a newer event: name a place in the"
+        " body for event_time, or a header that is signed"
+    )
+
+
 def signature(key: bytes, message: bytes, options: Mapping[str, Any]) -> bytes:
     return signatures.mac(key, message, options["algorithm"])
 
@@ -158,5 +172,6 @@ SENDER = Sender(
     sign=sign,
     check_secret=check_secret,
     options=OptionsSchema,
+    leaves_open=leaves_open,
     undated="name its place with options.event_time",
 )

@@ -367,3 +367,11 @@ def test_what_a_vendor_that_sends_ids_only_cannot_fill_is_said():
 def test_what_some_of_the_events_carry_is_not_warned_about(events):
     text, _ = marked(THIN.replace("[v2.core.account.*]", events))
     assert lint(text)[1] == []
+
+
+def test_what_options_leave_open_is_said():
+    text, _ = marked(UNDATED)
+    hmac = "sender: hmac\noptions: {header: X-Sig, event_time: 'header:X-At'}"
+    (problem,) = lint(text.replace("sender: token", hmac))[1]
+    assert (problem.level, problem.code) == ("note", "weak-sender")
+    assert "X-At is not signed" in problem.message

@@ -240,3 +240,17 @@ def test_an_option_that_cannot_be_is_refused(options, named):
     with pytest.raises(ValidationError) as caught:
         bound(**options)
     assert list(caught.value.messages) == [named]
+
+
+@pytest.mark.parametrize(
+    ("options", "is_said"),
+    [
+        ({}, False),
+        ({"event_time": "at"}, False),
+        ({"event_time": "header:X-Triggered-At"}, True),
+        ({"event_time": f"header:{TIME['timestamp_header'].upper()}", "template": "{timestamp}.{body}", **TIME}, False),
+    ],
+)
+def test_a_time_that_is_not_signed_and_decides_who_wins_is_said(options, is_said):
+    weak = bound(**options).weak
+    assert ("X-Triggered-At is not signed" in (weak or "")) is is_said
