@@ -224,7 +224,8 @@ def build_janitor(settings: Settings, store: Store, clock: Callable[[], int]) ->
     """None: everything is kept."""
     if not settings.retention_days:
         return None
-    return Janitor(store.retention, keep_for=round(settings.retention_days * DAY), clock=clock)
+    # What was received while the machine's clock was ahead leads ours: nothing looks old because of that.
+    return Janitor(store.retention, keep_for=round(settings.retention_days * DAY), clock=lambda: min(clock(), now()))
 
 
 class SteadyClock:

@@ -1,4 +1,5 @@
 import threading
+from types import SimpleNamespace
 
 import pytest
 import structlog
@@ -155,3 +156,11 @@ def test_a_retention_of_0_keeps_everything(build_worker):
 
 def test_events_are_kept_for_ninety_days_if_nobody_says_otherwise(build_worker):
     assert build_worker().janitor.keep_for == 90 * DAY
+
+
+def test_a_clock_that_leads_makes_nothing_look_old(store, monkeypatch):
+    monkeypatch.setattr(bootstrap, "now", lambda: NOW)
+    janitor = bootstrap.build_janitor(SimpleNamespace(retention_days=90), store, lambda: NOW + 400 * DAY)
+    assert janitor.clock() == NOW
+    janitor = bootstrap.build_janitor(SimpleNamespace(retention_days=90), store, lambda: NOW - DAY)
+    assert janitor.clock() == NOW - DAY
