@@ -16,19 +16,22 @@ from bridge.errors import OperatorError
 from bridge.mapping import files
 from bridge.mapping.files import Mappings
 from bridge.mapping.live import Folder, Live
+from bridge.mapping.work import Limits
 from bridge.metronome.client import Client
 from bridge.metronome.directory import Directory
-from bridge.model import Attempt, GateState
-from bridge.pipeline.caller import Caller
+from bridge.model import Attempt, Endpoint, GateState
+from bridge.pipeline.caller import Caller, OwnEndpointGates
 from bridge.pipeline.capture import Capturer
 from bridge.pipeline.deliver import Deliverer
-from bridge.pipeline.gatekeeper import Gate, Gatekeeper
+from bridge.pipeline.gatekeeper import EndpointGates, Gate, Gatekeeper
 from bridge.pipeline.index import Indexer
 from bridge.pipeline.janitor import Janitor
 from bridge.pipeline.receive import Receiver
 from bridge.pipeline.reload import Reloader, adopt
 from bridge.pipeline.resolve import Resolver
+from bridge.pipeline.swap import Swapper
 from bridge.pipeline.translate import translate
+from bridge.pipeline.translator import Translator
 from bridge.pipeline.worker import Worker
 from bridge.settings import Settings
 from bridge.store import Store, open_store
@@ -130,13 +133,21 @@ def build_worker(bridge: Bridge) -> Worker:
     lease_for = lease_of(settings)
     park_for = round(settings.park_days * DAY)
     clock = SteadyClock()
+    new_lease = partial(secrets.token_hex, 8)
+    limits = Limits(settings.rules_seconds, settings.rules_changes)
     directory = Directory(client)
-    gatekeeper = build_gatekeeper(settings, store.gate, clock)
+    gatekeeper = build_gatekeeper(settings, store.gate, store.endpoint_gates, clock)
     return Worker(
         store,
-        translate=lambda event: translate(event, bridge.live.sources),
+        translator=Translator(
+            store.events,
+            lambda event: translate(event, bridge.live.sources, limits, time.thread_time_ns),
+            clock=clock,
+        ),
         deliverer=Deliverer(
             store.entities,
+            store.conflicts,
+            Swapper(store.entities, store.conflicts, clock=clock, new_lease=new_lease),
             gatekeeper,
             client,
             clock=clock,
@@ -167,7 +178,7 @@ def build_worker(bridge: Bridge) -> Worker:
         ),
         gatekeeper=gatekeeper,
         clock=clock,
-        new_lease=partial(secrets.token_hex, 8),
+        new_lease=new_lease,
         lease_for=lease_for,
         threads=settings.delivery_threads,
         janitor=build_janitor(settings, store, clock),
@@ -201,9 +212,12 @@ def lease_of(settings: Settings) -> int:
     return round((CALLS_PER_LEASE * call_seconds(settings) + LEASE_MARGIN_SECONDS) * SECOND)
 
 
-def build_gatekeeper(settings: Settings, gate: Gate, clock: Callable[[], int]) -> Gatekeeper:
+def build_gatekeeper(
+    settings: Settings, gate: Gate, endpoint_gates: EndpointGates, clock: Callable[[], int]
+) -> Gatekeeper:
     return Gatekeeper(
         gate,
+        endpoint_gates,
         rate=settings.metronome_max_calls_per_second,
         permit_for=lease_of(settings),
         clock=clock,
@@ -217,7 +231,9 @@ def build_caller(settings: Settings, gate: Gate) -> Caller:
     if not settings.metronome_api_token:
         raise OperatorError("METRONOME_API_TOKEN is not set: Metronome cannot be asked without it")
     clock = SteadyClock()
-    return Caller(build_gatekeeper(settings, gate, clock), clock=clock, jitter=random.random, sleep=time.sleep)
+    endpoints = OwnEndpointGates()
+    gatekeeper = build_gatekeeper(settings, gate, endpoints, clock)
+    return Caller(gatekeeper, endpoints, clock=clock, jitter=random.random, sleep=time.sleep)
 
 
 def build_janitor(settings: Settings, store: Store, clock: Callable[[], int]) -> Janitor | None:
@@ -245,8 +261,15 @@ def steady() -> int:
     return time.monotonic_ns() // 1000
 
 
-def log_gate(state: GateState) -> None:
-    log.error("gate closed", cause=str(state.cause), until=to_iso(state.closed_until), closings=state.closings)
+def log_gate(state: GateState, endpoint: Endpoint | None) -> None:
+    log.error(
+        "gate closed",
+        endpoint=endpoint.call if endpoint else "all",
+        cause=str(state.cause),
+        reason=state.reason,
+        until=to_iso(state.closed_until),
+        closings=state.closings,
+    )
 
 
 def log_attempt(claim: Claim, attempt: Attempt) -> None:

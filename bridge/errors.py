@@ -45,6 +45,10 @@ class TryAgainError(StoreError):
     """The same may well work at once: a connection was lost, or two transactions stood in each other's way."""
 
 
+class UnstorableError(StoreError):
+    """The database is well, and does not take this value: to try again would be the same."""
+
+
 class LockedError(StoreError):
     """Somebody else has held what we need for longer than we wait."""
 

@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 
+from bridge.times import MINUTE
+
 #: What can carry custom fields, as POST /v1/customFields/setValues lists it.
 #: https://docs.metronome.com/api-reference/custom-fields/set-custom-field-values
 ENTITIES = (
@@ -238,6 +240,8 @@ class StoredChange:
     state: ChangeState = ChangeState.PENDING
     reason: str | None = None
     partial: bool = False
+    #: When it was to be tried again after Metronome had not taken it; None if that never happened.
+    retry_at: int | None = None
     #: Which text of the mapping file made it.
     digest: str | None = None
 
@@ -301,12 +305,47 @@ class Outcome:
     code: str | None = None
 
 
+class Endpoint(StrEnum):
+    """The calls of Metronome's API that delivery makes. Each has a circuit breaker of its own."""
+
+    SET_VALUES = "setValues"
+    DELETE_VALUES = "deleteValues"
+    CUSTOMERS = "customers"
+    CONTRACTS = "contracts"
+
+    @property
+    def call(self) -> str:
+        """The method and path, as Metronome's documentation and its permissions name them."""
+        return CALLS[self]
+
+
+CALLS = {
+    Endpoint.SET_VALUES: "POST /v1/customFields/setValues",
+    Endpoint.DELETE_VALUES: "POST /v1/customFields/deleteValues",
+    Endpoint.CUSTOMERS: "GET /v1/customers",
+    Endpoint.CONTRACTS: "POST /v2/contracts/list",
+}
+
+
+class Wait(StrEnum):
+    """What an entity or a lookup waits for that only time or an operator can give."""
+
+    PERMISSION = "permission"
+    UNIQUE_VALUE = "unique value"
+    RATE_LIMIT = "rate limit"
+
+
 class Cause(StrEnum):
     """Why the gate is not wide open."""
 
     LIMITED = "limited"
     OUTAGE = "outage"
     UNAUTHORIZED = "token refused"
+    FORBIDDEN = "permission missing"
+
+
+#: No gate stays closed for longer before it lets a probe through, whatever Metronome asks for (microseconds).
+LONGEST_CLOSED = MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,11 +368,25 @@ class GateState:
     next_call_at: int = 0
 
     def is_open(self, now: int) -> bool:
-        return self.closed_until <= now
+        """True if calls may be made. A wait that no closing can ask for comes from a clock that was wrong: ignored."""
+        return not now < self.closed_until <= now + LONGEST_CLOSED
 
     @property
     def is_wide_open(self) -> bool:
         return self.width == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """The gate for all calls, and those of single endpoints. An endpoint that is not named is wide open."""
+
+    all: GateState = GateState()
+    endpoints: Mapping[Endpoint, GateState] = field(default_factory=dict)
+
+    def opens_at(self, endpoint: Endpoint, now: int) -> int:
+        """When calls of this endpoint may be made again, in microseconds: `now` if they may be made at once."""
+        closed = (state for state in (self.all, self.endpoints.get(endpoint)) if state and not state.is_open(now))
+        return max((state.closed_until for state in closed), default=now)
 
 
 @dataclass(frozen=True, slots=True)

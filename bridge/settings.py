@@ -28,6 +28,8 @@ class Settings:
     max_body_bytes: int
     delivery: bool
     delivery_threads: int
+    rules_seconds: float
+    rules_changes: int
     resend_unchanged: bool
     lookup_cache_seconds: float
     lookup_index_seconds: float
@@ -232,6 +234,20 @@ SETTINGS = (
         whole(1, 128),
         "8",
         "How many calls to Metronome one process makes at a time.",
+    ),
+    Setting(
+        "BRIDGE_RULES_SECONDS",
+        "rules_seconds",
+        number(0, 60),
+        "2",
+        "How much processor time the rules of one event may take before it fails. 0: any amount.",
+    ),
+    Setting(
+        "BRIDGE_RULES_CHANGES",
+        "rules_changes",
+        whole(0, 1_000_000),
+        "10000",
+        "How many changes the rules may make of one event before it fails. 0: any number.",
     ),
     Setting(
         "BRIDGE_RESEND_UNCHANGED",

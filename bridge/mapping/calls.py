@@ -12,6 +12,7 @@ from bridge.errors import RuleError
 from bridge.mapping.functions import FUNCTIONS, add, check_length, decimal, divide, exists
 from bridge.mapping.hints import accepted
 from bridge.mapping.standard import STANDARD
+from bridge.mapping.work import spend
 from bridge.payload import describe
 
 #: What evaluating an expression may raise beside our own errors.
@@ -23,6 +24,7 @@ class Functions(JMESPathFunctions):
 
     def call_function(self, function_name: str, resolved_args: Iterable[Any]) -> Any:
         arguments = list(resolved_args)
+        spend(1 + sum(len(one) for one in arguments if isinstance(one, list)))
         if function_name == "join" and isinstance(arguments[0], str) and isinstance(arguments[1], list):
             texts = [part for part in arguments[1] if isinstance(part, str)]
             check_length(len(arguments[0]) * len(texts) + sum(map(len, texts)), "join")

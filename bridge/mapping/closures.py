@@ -12,6 +12,7 @@ from typing import Any
 
 from bridge.mapping.calls import Functions
 from bridge.mapping.functions import FUNCTIONS, exists
+from bridge.mapping.work import spend
 
 #: A node of jmespath's tree: {type, value, children}.
 Node = Any
@@ -109,6 +110,7 @@ def flatten(_node: Node, base: Run) -> Run:
         if not isinstance(elements, list):
             return None
         flat: list[Any] = []
+        spend(len(elements))
         for element in elements:
             if isinstance(element, list):
                 flat.extend(element)
@@ -122,7 +124,10 @@ def flatten(_node: Node, base: Run) -> Run:
 def projection(_node: Node, base: Run, each: Run) -> Run:
     def run(value: Any) -> Any:
         elements = base(value)
-        return projected(elements, each) if isinstance(elements, list) else None
+        if not isinstance(elements, list):
+            return None
+        spend(len(elements))
+        return projected(elements, each)
 
     return run
 
@@ -130,7 +135,10 @@ def projection(_node: Node, base: Run, each: Run) -> Run:
 def value_projection(_node: Node, base: Run, each: Run) -> Run:
     def run(value: Any) -> Any:
         block = base(value)
-        return projected(block.values(), each) if isinstance(block, dict) else None
+        if not isinstance(block, dict):
+            return None
+        spend(len(block))
+        return projected(block.values(), each)
 
     return run
 
@@ -140,6 +148,7 @@ def filter_projection(_node: Node, base: Run, each: Run, condition: Run) -> Run:
         elements = base(value)
         if not isinstance(elements, list):
             return None
+        spend(len(elements))
         return projected((element for element in elements if not is_false(condition(element))), each)
 
     return run
@@ -218,6 +227,7 @@ class _Expression:
     expression: Run
 
     def visit(self, run: Run, value: Any) -> Any:
+        spend(1)
         return run(value)
 
 
@@ -237,6 +247,7 @@ def call(node: Node, *arguments: Run) -> Run:
     first, *others = arguments
 
     def run(value: Any) -> Any:
+        spend(1)
         given = first(value)
         rest = [argument(value) for argument in others]
         return made(given, *rest) if exists(given) else None

@@ -12,6 +12,7 @@ from bridge.mapping.functions import moment
 from bridge.mapping.locators import Locator
 from bridge.mapping.sharing import ELEMENT, Scope
 from bridge.mapping.values import fit, to_text
+from bridge.mapping.work import made, spend
 from bridge.model import Change, Event
 from bridge.payload import MISSING, Missing, describe
 from bridge.senders import Sender
@@ -139,7 +140,7 @@ def matches(pattern: str, event_type: str) -> bool:
 
 
 def apply(rules: Sequence[Rule], event: Event) -> Translation:
-    """Every change that the rules ask for. `event.occurred_at` must be set."""
+    """Returns every change that the rules ask for. `event.occurred_at` must be set. Raises TooMuchWorkError."""
     changes: list[Change] = []
     failures: list[str] = []
     for rule in rules:
@@ -154,6 +155,7 @@ def apply(rules: Sequence[Rule], event: Event) -> Translation:
                     continue
                 if change and (change.set or change.remove):
                     changes.append(change)
+                    made(len(changes))
         except RuleError as error:
             failures.append(f"rule {rule.name!r}: {error}")
     return Translation(tuple(changes), tuple(failures))
@@ -175,6 +177,7 @@ def scopes_of(rule: Rule, payload: Any) -> Iterator[tuple[str, Any]]:
         raise RuleError(f"for_each {rule.for_each.text}: is {what}: a list of at most {MAX_ELEMENTS} was expected")
     scope = Scope(payload if isinstance(payload, dict) else {}, None, {})
     for number, element in enumerate(elements):
+        spend(1)
         scope[ELEMENT] = element
         yield f" [{number}]", scope
 

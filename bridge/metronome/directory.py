@@ -1,10 +1,10 @@
 """Whose entity is this? Finds UUIDs by ids of somebody else's."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from bridge.model import Outcome, Reference, Verdict
+from bridge.model import Endpoint, Outcome, Reference, Verdict
 
 #: Enough to see that a filter was ignored, and to name who else answers to it.
 MAX_PAGES = 3
@@ -37,8 +37,12 @@ class Found:
     about: Reference | None = None
     #: No answer yet: the customers are being read, and then it is worth asking again.
     again_at: int | None = None
+    #: What it waits for until then.
+    waiting: str = "waits for the index of Metronome's customers"
     #: None was found, and before then nothing new will be known.
     not_before: int = 0
+    #: What the last call was.
+    endpoint: Endpoint = Endpoint.CUSTOMERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +130,10 @@ class Directory:
         outcome, page = self.client.contracts(customer_id)
         if outcome.verdict is Verdict.UNKNOWN:
             # No such customer, so no such contract: as clear an answer as an empty list.
-            return Found(Outcome(Verdict.ACCEPTED, outcome.status, outcome.message))
+            return Found(Outcome(Verdict.ACCEPTED, outcome.status, outcome.message), endpoint=Endpoint.CONTRACTS)
         carries = CONTRACT_LOOKUPS[reference.kind]
-        return found_in(outcome, page, lambda one: carries(one, *reference.parts))
+        found = found_in(outcome, page, lambda one: carries(one, *reference.parts))
+        return replace(found, endpoint=Endpoint.CONTRACTS)
 
     def page(self, cursor: str | None) -> Page:
         """Some of all customers that are not archived; None: the first."""

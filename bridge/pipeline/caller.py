@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from bridge.errors import BridgeError, OperatorError
-from bridge.model import GateState, Outcome, Verdict
+from bridge.model import Endpoint, Gates, GateState, Outcome, Verdict
 from bridge.pipeline.gate import Admission
 from bridge.pipeline.gatekeeper import Gatekeeper
 from bridge.pipeline.retry import Next, decide, said
@@ -14,8 +14,10 @@ T = TypeVar("T")
 
 #: How often a call is made before Metronome counts as away.
 MAX_TRIES = 6
-#: For how long somebody who looks on waits for a gate that is closed.
+#: For how long a command waits for a gate that is closed.
 PATIENCE = 5 * MINUTE
+#: A command makes its calls one after the other, so that one gate serves for all endpoints.
+ANY_ENDPOINT = Endpoint.CUSTOMERS
 
 
 class OwnGate:
@@ -32,18 +34,33 @@ class OwnGate:
         return result
 
 
+class OwnEndpointGates:
+    """The gates of endpoints for one command: what limits its calls need not limit those of the bridge."""
+
+    def __init__(self) -> None:
+        self.states: dict[Endpoint, GateState] = {}
+
+    def change(self, endpoint: Endpoint, step: Callable[[GateState, int], tuple[GateState, T]], now: int) -> T:
+        self.states[endpoint], result = step(self.states.get(endpoint, GateState()), now)
+        if self.states[endpoint].is_wide_open:
+            del self.states[endpoint]
+        return result
+
+
 class Caller:
     """Makes one call at a time."""
 
     def __init__(
         self,
         gatekeeper: Gatekeeper,
+        endpoints: OwnEndpointGates,
         *,
         clock: Callable[[], int],
         jitter: Callable[[], float],
         sleep: Callable[[float], object],
     ) -> None:
         self.gatekeeper = gatekeeper
+        self.endpoints = endpoints
         self.clock = clock
         self.jitter = jitter
         self.sleep = sleep
@@ -70,18 +87,21 @@ class Caller:
             healthy = outcome.verdict is Verdict.ACCEPTED
             # A limit is the account's, and concerns everybody. A token or an address may be wrong here alone.
             if outcome.verdict is Verdict.LIMITED:
-                self.gatekeeper.report(outcome, counted=admission.counted)
+                self.gatekeeper.report(outcome, ANY_ENDPOINT, "command", admission.held)
             return outcome, answer
         finally:
-            if admission.counted:
-                self.gatekeeper.finish(healthy=healthy)
+            self.gatekeeper.finish(admission.held, healthy=healthy)
 
     def admission(self) -> Admission:
         """Returns once a call may begin. Raises BridgeError if that would take too long."""
         give_up = self.clock() + PATIENCE
-        while not (admission := self.gatekeeper.admit(gate := self.gatekeeper.gate.state(), 1)).granted:
+        while not (admission := self.gatekeeper.admit(self.gates(), ANY_ENDPOINT, 1)).granted:
             if self.clock() + admission.wait > give_up:
+                gate = self.gatekeeper.seen.all
                 until = to_iso(gate.closed_until)
                 raise BridgeError(f"no call to Metronome may be made until {until} ({gate.cause}): {gate.reason}")
             self.sleep(admission.wait / SECOND)
         return admission
+
+    def gates(self) -> Gates:
+        return Gates(self.gatekeeper.gate.state(), dict(self.endpoints.states))

@@ -1,19 +1,25 @@
 """All open changes of one entity go to Metronome in as few calls as possible, and what came of it is remembered."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Protocol
+from dataclasses import replace
+from typing import Any, Protocol
 
-from bridge.model import Attempt, ChangeState, Field, Outcome, StoredChange, Verdict
+from bridge.model import Attempt, ChangeState, Endpoint, Field, Outcome, StoredChange, Verdict, Wait
+from bridge.pipeline.blame import Blame
+from bridge.pipeline.delivery import Delivery
 from bridge.pipeline.fold import Fold, doubted, fold
+from bridge.pipeline.gate import Held
 from bridge.pipeline.gatekeeper import Gatekeeper
-from bridge.pipeline.retry import Decision, Next, decide, said
-from bridge.store.entities import Claim, Doubt, Entities, Mark, Settlement
-from bridge.times import HOUR, MINUTE, SECOND
+from bridge.pipeline.isolate import Search, groups_of, units_of
+from bridge.pipeline.retry import DONE, Decision, Next, decide, missing, said
+from bridge.pipeline.swap import Swapper
+from bridge.store.conflicts import Conflicts
+from bridge.store.entities import Claim, Doubt, Entities, Settlement
+from bridge.store.isolation import NO_ISOLATION
+from bridge.times import SECOND
 
-#: After these a call may have done what it asks for, or may still do so.
-MAY_HAVE_BEEN_APPLIED = (Verdict.ACCEPTED, Verdict.UNAVAILABLE)
+#: What is found to be about single keys or values, once the others are accepted.
+SEARCHED = (Next.GIVE_UP, Next.CONFLICT, Next.BLOCK)
 
 
 class CustomFields(Protocol):
@@ -24,34 +30,12 @@ class CustomFields(Protocol):
     def delete_values(self, entity: str, entity_id: str, keys: Sequence[str]) -> Outcome: ...
 
 
-@dataclass(slots=True)
-class Delivery:
-    """One claim while it is being delivered."""
-
-    claim: Claim
-    #: Whether it holds a counted place at the gate.
-    counted: bool
-    known: dict[str, Field]
-    attempts: list[Attempt] = field(default_factory=list)
-    fields: dict[str, Field] = field(default_factory=dict)
-    states: dict[int, Mark] = field(default_factory=dict)
-
-    def hold(self, fields: Mapping[str, Field]) -> None:
-        self.known.update(fields)
-        self.fields.update(fields)
-
-    def mark(self, changes: Sequence[int], state: ChangeState, reason: str | None = None) -> None:
-        self.states.update(dict.fromkeys(changes, Mark(state, reason)))
-
-    def touched(self) -> set[str]:
-        """Keys that Metronome may hold our values of."""
-        return {key for made in self.attempts if made.outcome.verdict in MAY_HAVE_BEEN_APPLIED for key in made.keys}
-
-
 class Deliverer:
     def __init__(
         self,
         entities: Entities,
+        conflicts: Conflicts,
+        swapper: Swapper,
         gatekeeper: Gatekeeper,
         metronome: CustomFields,
         *,
@@ -65,6 +49,8 @@ class Deliverer:
     ) -> None:
         """`call_budget`: the longest that one call can take; `park_for`: how long to wait for an entity to exist."""
         self.entities = entities
+        self.conflicts = conflicts
+        self.swapper = swapper
         self.gatekeeper = gatekeeper
         self.metronome = metronome
         self.clock = clock
@@ -74,137 +60,180 @@ class Deliverer:
         self.park_for = park_for
         self.resend_unchanged = resend_unchanged
         self.log = log
+        #: Whether any change may be waiting for a unique value of another entity. The dispatcher keeps it up to date.
+        self.has_conflicts = True
 
-    def deliver(self, claim: Claim, *, counted: bool = False) -> bool:
-        """`counted`: this job holds a place at the gate. Whether Metronome answered as it should."""
+    def deliver(self, claim: Claim, held: Held = ()) -> Delivery:
+        """Make the calls that the entity's changes ask for, and remember what came of them. Returns what was done.
+
+        `held`: the gates at which this job holds a place.
+        """
         work = self.entities.load(claim, self.clock())
-        delivery = Delivery(claim, counted, dict(work.fields))
+        delivery = Delivery(claim, held, dict(work.fields))
         decision = self.write(delivery, work.changes)
         if decision.next is Next.DONE:
             decision = self.write_again(delivery)
+        delivery.decision = decision
         settled = self.entities.settle(claim, self.settlement(delivery, decision, work.changes), self.clock())
         if not settled and (keys := delivery.touched()):
             # We were stopped in the middle, and whoever took our place may have written something newer before us.
             self.entities.doubt([Doubt(claim.entity, claim.entity_id, tuple(keys), self.clock())])
-        return bool(delivery.attempts) and decision.next not in (Next.RETRY, Next.YIELD)
+        if not delivery.attempts:
+            self.gatekeeper.unspend()
+        if settled:
+            self.help_others(delivery)
+        return delivery
+
+    def help_others(self, delivery: Delivery) -> None:
+        """A value that this delivery has replaced or removed may be what another entity waits for, or the reverse."""
+        claim = delivery.claim
+        if delivery.fields and self.has_conflicts:
+            self.conflicts.wake(claim.entity, claim.entity_id, delivery.fields, self.clock())
+        for key in delivery.conflicts:
+            self.has_conflicts = True
+            if self.swapper.swap(self, claim.entity, claim.entity_id, key):
+                return
 
     def write(self, delivery: Delivery, changes: Sequence[StoredChange]) -> Decision:
-        """Deliver these changes, the newest first. What is refused is halved until the bad change stands alone."""
-        folded = fold(changes, delivery.known, resend_unchanged=self.resend_unchanged)
-        decision = self.make(delivery, folded)
-        if decision.next is Next.DONE:
-            delivery.mark(folded.effective, ChangeState.DELIVERED)
-            delivery.mark(folded.superseded, ChangeState.SUPERSEDED, "newer values were known")
-            return decision
-        if decision.next is not Next.GIVE_UP:
-            return decision
-        if len(changes) == 1:
-            return self.refused(delivery, changes[0], folded, decision.reason)
-        half = len(changes) // 2
-        for part in (changes[:half], changes[half:]):
-            decision = self.write(delivery, part)
+        """Deliver these changes. What Metronome refuses is searched for, and the rest is delivered without it.
+
+        Each round sends the newest values that are left. It ends when all are accepted, or when something else than a
+        refusal comes in between: then the delivery remembers how far it has come.
+        """
+        search = Search(delivery.claim.isolation)
+        blame = Blame(delivery, search, now=self.clock(), park_for=self.park_for)
+        left = list(changes)
+        while True:
+            folded = fold(left, delivery.known, resend_unchanged=self.resend_unchanged)
+            decision = self.send(delivery, folded, left, search, blame)
             if decision.next is not Next.DONE:
+                blame.stop(left)
+                self.keep(delivery, left)
+                delivery.isolation = search.state()
                 return decision
-        return Decision(Next.DONE)
+            if not blame.is_new:
+                delivery.mark(folded.effective, ChangeState.DELIVERED)
+                delivery.mark(folded.superseded, ChangeState.SUPERSEDED, "superseded by newer values")
+                blame.close(left)
+                return decision
+            left = blame.take(left)
 
-    def refused(self, delivery: Delivery, change: StoredChange, folded: Fold, reason: str) -> Decision:
-        """One change alone is refused: as a whole, or only the keys that are to blame."""
-        if not change.partial:
-            delivery.mark([change.id], ChangeState.REFUSED, reason)
-            return Decision(Next.DONE)
-        bad: dict[str, str] = {}
-        decision = self.write_good_keys(delivery, folded.written, reason, bad)
-        if decision.next is Next.DONE:
-            delivery.states[change.id] = self.partly(change, bad)
-        return decision
+    def keep(self, delivery: Delivery, changes: Sequence[StoredChange]) -> None:
+        """Mark those changes that are delivered as a whole, although others are not."""
+        folded = fold([change for change in changes if change.id not in delivery.states], delivery.known)
+        unsent = {field.stamp.change for field in folded.written.values()}
+        delivery.mark([one for one in folded.effective if one not in unsent], ChangeState.DELIVERED)
 
-    def write_good_keys(
-        self, delivery: Delivery, wanted: Mapping[str, Field], reason: str, bad: dict[str, str]
+    def send(
+        self, delivery: Delivery, folded: Fold, changes: Sequence[StoredChange], search: Search, blame: Blame
     ) -> Decision:
-        """Halve what was refused until each bad key stands alone; `bad` gets those, and why."""
-        keys = list(wanted)
-        if len(keys) == 1:
-            bad[keys[0]] = reason
-            return Decision(Next.DONE)
-        for part in (keys[: len(keys) // 2], keys[len(keys) // 2 :]):
-            half = {key: wanted[key] for key in part}
-            decision = self.make(delivery, Fold(half))
-            if decision.next is Next.GIVE_UP:
-                decision = self.write_good_keys(delivery, half, decision.reason, bad)
-            if decision.next is not Next.DONE:
+        """Send all values of a fold, first together, and what is refused in ever smaller groups of keys."""
+        delivery.hold(folded.unchanged)
+        units = units_of(folded, changes)
+        search.begin(groups_of(units, search.groups))
+        while (keys := search.next()) is not None:
+            group = {key: folded.written[key] for key in keys if not blame.skips(key)}
+            decision = self.make(delivery, group)
+            if decision.next is Next.DONE:
+                continue
+            refused = tuple(key for key in group if delivery.known.get(key) != group[key])
+            is_old = all(units[key].retry_at is not None for key in refused)
+            if decision.next not in SEARCHED or not self.is_searchable(decision, is_old=is_old):
+                search.again(refused)
                 return decision
-        return Decision(Next.DONE)
+            if parts := () if is_old and decision.next is Next.BLOCK else search.parts(refused, units):
+                search.split(parts)
+            else:
+                blame.on(refused, units, decision)
+        return DONE
+
+    def is_searchable(self, decision: Decision, *, is_old: bool) -> bool:
+        """False if a missing permission seems to be about the endpoint: a search for the key would be wasted calls.
+
+        `is_old`: all of what was sent has been searched through before.
+        """
+        if decision.next is not Next.BLOCK or is_old:
+            return True
+        return self.gatekeeper.is_lone(decision.endpoint or Endpoint.SET_VALUES)
 
     def write_again(self, delivery: Delivery) -> Decision:
-        """What somebody without a lease may have written over. What is refused now waits for the next delivery."""
+        """What a worker without a lease may have written over. What is refused now waits for the next delivery."""
         wanted = doubted(delivery.known)
-        decision = self.make(delivery, Fold(wanted))
-        if decision.next is not Next.GIVE_UP:
-            return decision
-        return self.write_good_keys(delivery, wanted, decision.reason, {})
+        if not wanted:
+            return DONE
+        todo = [tuple(wanted)]
+        while todo:
+            keys = todo.pop()
+            decision = self.make(delivery, {key: wanted[key] for key in keys})
+            if decision.next in (Next.GIVE_UP, Next.CONFLICT) and len(keys) > 1:
+                todo += [keys[: len(keys) // 2], keys[len(keys) // 2 :]]
+            elif decision.next not in (Next.DONE, Next.GIVE_UP, Next.CONFLICT):
+                return decision
+        return DONE
 
-    def partly(self, change: StoredChange, bad: Mapping[str, str]) -> Mark:
-        """The bad keys wait, and are tried again ever more seldom, until the change is too old."""
-        if not bad:
-            return Mark(ChangeState.DELIVERED)
-        now = self.clock()
-        reason = "; ".join(f"{key}: {why}" for key, why in bad.items())
-        if change.created_at < now - self.park_for:
-            return Mark(ChangeState.REFUSED, reason)
-        return Mark(ChangeState.PARKED, reason, now + min(max(now - change.created_at, MINUTE), HOUR))
-
-    def make(self, delivery: Delivery, folded: Fold) -> Decision:
-        """The calls that a fold asks for: none, one or two."""
-        delivery.hold(folded.unchanged)
-        write, claim = folded.write, delivery.claim
-        calls = (
-            ("set", tuple(write.set), partial(self.metronome.set_values, claim.entity, claim.entity_id, write.set)),
-            (
-                "delete",
-                write.remove,
-                partial(self.metronome.delete_values, claim.entity, claim.entity_id, write.remove),
-            ),
+    def make(self, delivery: Delivery, wanted: Mapping[str, Field]) -> Decision:
+        """The calls that set and remove these keys: none, one or two. Accepted ones are held by the delivery."""
+        claim = delivery.claim
+        values = {key: field.value for key, field in wanted.items() if field.value is not None}
+        removed = tuple(key for key, field in wanted.items() if field.value is None)
+        calls: tuple[tuple[Endpoint, str, Sequence[str], Callable[..., Outcome], Any], ...] = (
+            (Endpoint.SET_VALUES, "set", tuple(values), self.metronome.set_values, values),
+            (Endpoint.DELETE_VALUES, "delete", removed, self.metronome.delete_values, removed),
         )
-        for name, keys, call in calls:
+        for endpoint, name, keys, call, content in calls:
             if not keys:
                 continue
-            if not self.may_call(delivery):
-                return Decision(Next.YIELD, self.clock())
+            if wait := self.must_wait(delivery, endpoint):
+                return wait
             started_at = self.clock()
-            outcome = call()
-            changes = sorted({folded.written[key].stamp.change for key in keys})
-            attempt = Attempt(name, keys, outcome, started_at, self.clock() - started_at, tuple(changes))
+            outcome = call(claim.entity, claim.entity_id, content)
+            changes = sorted({wanted[key].stamp.change for key in keys})
+            attempt = Attempt(name, tuple(keys), outcome, started_at, self.clock() - started_at, tuple(changes))
             delivery.attempts.append(attempt)
             self.log(claim, attempt)
-            decision = self.decide(outcome, delivery)
+            decision = self.decide(outcome, endpoint, delivery)
             if decision.next is not Next.DONE:
                 return decision
-            delivery.hold({key: folded.written[key] for key in keys})
-        return Decision(Next.DONE)
+            delivery.hold({key: wanted[key] for key in keys})
+        return DONE
 
-    def may_call(self, delivery: Delivery) -> bool:
-        """Whether a call may begin: if it could outlast the lease, somebody else's newer value might be overwritten."""
+    def must_wait(self, delivery: Delivery, endpoint: Endpoint) -> Decision | None:
+        """None if a call may begin: one that could outlast the lease might overwrite another worker's newer value."""
+        now = self.clock()
+        is_admitted = not delivery.attempts and endpoint is Endpoint.SET_VALUES
+        if not is_admitted and (opens_at := self.gatekeeper.opens_at(endpoint, now)) > now:
+            return Decision(Next.YIELD, opens_at, f"{endpoint.call} is paused", endpoint)
         wait = self.gatekeeper.another() if delivery.attempts else 0
         if self.clock() + wait + self.call_budget > delivery.claim.until:
-            return False
+            if delivery.attempts:
+                self.gatekeeper.unspend()
+            return Decision(Next.YIELD, self.clock())
         if wait:
             self.sleep(wait / SECOND)
-        return True
+        return None
 
-    def decide(self, outcome: Outcome, delivery: Delivery) -> Decision:
-        gate = self.gatekeeper.report(outcome, counted=delivery.counted)
+    def decide(self, outcome: Outcome, endpoint: Endpoint, delivery: Delivery) -> Decision:
+        claim = delivery.claim
+        gate = self.gatekeeper.report(outcome, endpoint, f"{claim.entity} {claim.entity_id}", delivery.held)
         now = self.clock()
         if gate is not None and not gate.is_open(now):
-            return Decision(Next.YIELD, gate.closed_until, said(outcome))
-        return decide(outcome, delivery.claim.tries, now, self.jitter())
+            return Decision(Next.YIELD, gate.closed_until, said(outcome), endpoint)
+        decision = replace(decide(outcome, claim.tries, now, self.jitter()), endpoint=endpoint)
+        if outcome.verdict is Verdict.LIMITED:
+            return replace(decision, reason=f"the customer's rate limit: {said(outcome)}", waits_for=Wait.RATE_LIMIT)
+        return decision
 
     def settlement(self, delivery: Delivery, decision: Decision, changes: Sequence[StoredChange]) -> Settlement:
         retry_at: int | None = decision.at
         tries = delivery.claim.tries + 1
+        waits_for = decision.waits_for or delivery.waits_for
         if decision.next is Next.DONE:
             retry_at, tries = None, 0
         elif decision.next is Next.YIELD:
             tries = delivery.claim.tries
+        elif decision.next is Next.BLOCK:
+            waits_for = Wait.PERMISSION
+            self.hold_back(delivery, changes, missing(decision))
         elif decision.next is Next.PARK and not self.park(delivery, decision, changes):
             retry_at, tries = None, 0
         return Settlement(
@@ -213,8 +242,14 @@ class Deliverer:
             states=delivery.states,
             retry_at=retry_at,
             tries=tries,
-            error=decision.reason or None,
+            error=decision.reason or delivery.error,
+            waits_for=waits_for,
+            isolation=delivery.isolation if decision.next is not Next.DONE else NO_ISOLATION,
         )
+
+    def hold_back(self, delivery: Delivery, changes: Sequence[StoredChange], reason: str) -> None:
+        """The changes that are left wait for what an operator must give."""
+        delivery.mark([change.id for change in changes if change.id not in delivery.states], ChangeState.PARKED, reason)
 
     def park(self, delivery: Delivery, decision: Decision, changes: Sequence[StoredChange]) -> bool:
         """The entity does not exist, perhaps not yet. Whether any change still waits for it."""

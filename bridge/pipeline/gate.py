@@ -1,13 +1,14 @@
 """How many calls may be made, over all replicas together. Pure: a state and what happened, the next state.
 
-Wide open, anybody calls. When Metronome limits, is away or refuses the token, the gate closes for a while. Then it lets
-a few calls through at a time, and more with each success, until it is wide open again. A configured budget of calls a
-second holds all the while.
+A circuit breaker (https://martinfowler.com/bliki/CircuitBreaker.html): wide open, any number of calls is made. When
+Metronome limits, is away or refuses the token, the gate closes for a while. Then it lets a few calls through at a time,
+and more with each success, until it is wide open again. There is one gate for all calls and one for each endpoint: see
+`pipeline.gatekeeper`. A configured budget of calls a second holds all the while.
 """
 
 from dataclasses import dataclass, replace
 
-from bridge.model import Cause, GateState, Outcome, Verdict
+from bridge.model import LONGEST_CLOSED, Cause, Endpoint, GateState, Outcome
 from bridge.pipeline.retry import Backoff, said
 from bridge.times import MILLISECOND, MINUTE, SECOND
 
@@ -16,6 +17,7 @@ CLOSED = {
     Cause.LIMITED: Backoff(SECOND, 30 * SECOND),
     Cause.OUTAGE: Backoff(500 * MILLISECOND, 3 * SECOND),
     Cause.UNAUTHORIZED: Backoff(5 * SECOND, 30 * SECOND),
+    Cause.FORBIDDEN: Backoff(5 * SECOND, 30 * SECOND),
 }
 #: Calls at a time after the first limit; halved with each further one.
 FIRST_WIDTH = 8
@@ -32,6 +34,10 @@ MOST_WAITING = 256
 LOOK_AGAIN = 20 * MILLISECOND
 
 
+#: The gates at which a job holds a place. None stands for the gate for all calls.
+Held = tuple[Endpoint | None, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Admission:
     """How many calls may begin, and after how many microseconds it is worth asking again."""
@@ -40,6 +46,8 @@ class Admission:
     wait: int = 0
     #: Whether the places are counted, and must be given back.
     counted: bool = False
+    #: The gates at which they are counted: see `pipeline.gatekeeper`.
+    held: Held = ()
 
 
 def admit(state: GateState, wanted: int, now: int, *, rate: float, permit_for: int) -> tuple[GateState, Admission]:
@@ -71,11 +79,6 @@ def pay(state: GateState, now: int, rate: float) -> tuple[GateState, int]:
     return replace(state, next_call_at=line + round(SECOND / rate)), max(0, line - BURST - now)
 
 
-def returned(state: GateState, unused: int, *, rate: float) -> GateState:
-    """Calls that were granted and not made."""
-    return released(unspent(state, unused, rate), unused)
-
-
 def unspent(state: GateState, unused: int, rate: float) -> GateState:
     """Calls that were paid for and not made."""
     return replace(state, next_call_at=state.next_call_at - round(unused * SECOND / rate)) if rate else state
@@ -85,25 +88,14 @@ def released(state: GateState, places: int = 1) -> GateState:
     return replace(state, in_flight=max(0, state.in_flight - places))
 
 
-def after(state: GateState, outcome: Outcome, now: int, *, jitter: float, failing: bool) -> GateState:
-    """`failing`: whether calls fail one after the other, whatever they are about."""
-    match outcome.verdict:
-        case Verdict.LIMITED:
-            return closed(state, Cause.LIMITED, outcome, now, jitter)
-        case Verdict.UNAUTHORIZED | Verdict.FORBIDDEN:
-            return closed(state, Cause.UNAUTHORIZED, outcome, now, jitter)
-        case Verdict.UNAVAILABLE:
-            probing = state.width and state.cause is not Cause.LIMITED
-            return closed(state, Cause.OUTAGE, outcome, now, jitter) if failing or probing else state
-        case _:
-            return widened(state, now)
-
-
 def closed(state: GateState, cause: Cause, outcome: Outcome, now: int, jitter: float) -> GateState:
-    wait = CLOSED[cause].wait(state.closings, (1 + jitter) / 2) if outcome.retry_after is None else outcome.retry_after
+    """The gate closes for as long as Metronome asks, but never for longer than a minute without a probe."""
+    asked = outcome.retry_after
+    wait = CLOSED[cause].wait(state.closings, (1 + jitter) / 2) if asked is None else asked
+    wait = min(wait, LONGEST_CLOSED)
     if not state.is_open(now):
         # Calls that were on their way together share one closing.
-        return replace(state, closed_until=max(state.closed_until, now + (outcome.retry_after or 0)))
+        return replace(state, closed_until=max(state.closed_until, now + (wait if asked else 0)))
     width = max(1, (state.width or 2 * FIRST_WIDTH) // 2) if cause is Cause.LIMITED else 1
     return replace(
         state,

@@ -1,92 +1,206 @@
-"""Asks the gate before calls are made, and tells it how they went. One for each process."""
+"""Asks the gates before calls are made, and reports to them how the calls went. One for each process.
+
+What an answer says is held against no more than it is about:
+
+- 5xx, a time-out, no connection: five in a row of one endpoint, about any entities, close the gate of that endpoint.
+- 429: the endpoint, if Metronome says that the limit is the client's; one customer, if it says so; else all calls.
+- 401, 403: Metronome answers them for a single endpoint, entity or value too
+  (https://docs.metronome.com/api-reference/status-codes). One says nothing about others. Ten entities of one endpoint
+  in a row close the gate of that endpoint. Two endpoints in a row, with no success of any between, mean the token.
+"""
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from bridge.model import GateState, Outcome, Verdict
-from bridge.pipeline.gate import Admission, admit, after, pay, released, returned, unspent, widened
+from bridge.model import Cause, Endpoint, Gates, GateState, Outcome, Verdict
+from bridge.pipeline.gate import Admission, Held, admit, closed, pay, released, unspent, widened
 
 T = TypeVar("T")
+Step = Callable[[GateState, int], tuple[GateState, T]]
 
 #: How much of the budget is given out: calls bunch up between here and Metronome, where they are counted.
 SPENT = 0.96
-#: Failures in a row, about whatever entities, that make an outage.
+#: Failures of one endpoint in a row, about any entities, that make an outage.
 OUTAGE_FROM = 5
+#: Entities in a row for which an endpoint is refused, before that is held against the endpoint itself.
+FORBIDDEN_FROM = 10
+#: Entities in a row for which different endpoints are refused, before that is held against the token.
+UNAUTHORIZED_FROM = 5
+#: From here on a refusal is more likely to be about the endpoint than about one key or value.
+LONE = 3
 
+#: After these the token and the endpoint work.
 HARMLESS = (Verdict.ACCEPTED, Verdict.REFUSED, Verdict.CONFLICT, Verdict.UNKNOWN)
+REFUSALS = (Verdict.UNAUTHORIZED, Verdict.FORBIDDEN)
 
 
 class Gate(Protocol):
-    """A state that whoever calls changes, one after the other: `store.gate` for all replicas."""
+    """The gate for all calls, a state that callers change one after the other: `store.gate` for all replicas."""
 
     def state(self) -> GateState: ...
 
-    def change(self, step: Callable[[GateState, int], tuple[GateState, T]], now: int) -> T: ...
+    def change(self, step: Step[T], now: int) -> T: ...
+
+
+class EndpointGates(Protocol):
+    """The gates of single endpoints: `store.endpoint_gates` for all replicas."""
+
+    def change(self, endpoint: Endpoint, step: Step[T], now: int) -> T: ...
+
+
+@dataclass(slots=True)
+class Streak:
+    """What one endpoint has answered since its last success."""
+
+    failures: int = 0
+    #: The entities or lookups for which it refused the token.
+    refused: set[str] = field(default_factory=set)
 
 
 class Gatekeeper:
     def __init__(
         self,
         gate: Gate,
+        endpoint_gates: EndpointGates,
         *,
         rate: float,
         permit_for: int,
         clock: Callable[[], int],
         jitter: Callable[[], float],
-        alarm: Callable[[GateState], None],
+        alarm: Callable[[GateState, Endpoint | None], None],
     ) -> None:
-        """`rate`: calls a second over all replicas, 0 for any; `alarm` is told whenever the gate closes."""
+        """`rate`: calls a second over all replicas, 0 for any; `alarm` is told whenever a gate closes, and which."""
         self.gate = gate
+        self.endpoint_gates = endpoint_gates
         self.rate = rate * SPENT
         self.permit_for = permit_for
         self.clock = clock
         self.jitter = jitter
         self.alarm = alarm
+        #: The gates as they were when a caller last looked at them all.
+        self.seen = Gates()
         self._lock = threading.Lock()
-        self._failures = 0
+        self._streaks = {endpoint: Streak() for endpoint in Endpoint}
+        #: What the token was refused for since the last success of any endpoint.
+        self._refused: set[tuple[Endpoint, str]] = set()
 
-    def admit(self, seen: GateState, wanted: int) -> Admission:
-        """How many jobs may begin. `seen`: the state a moment ago; wide open and with no budget there is no asking."""
-        if seen.is_wide_open and not self.rate:
+    def admit(self, seen: Gates, endpoint: Endpoint, wanted: int) -> Admission:
+        """How many jobs may begin whose first call is of this endpoint. `seen`: the gates a moment ago."""
+        self.seen = seen
+        if seen.all.is_wide_open and endpoint not in seen.endpoints and not self.rate:
             return Admission(wanted)
-        return self.gate.change(
-            lambda state, now: admit(state, wanted, now, rate=self.rate, permit_for=self.permit_for), self.clock()
-        )
+        first = Admission(wanted)
+        if endpoint in seen.endpoints:
+            first = self.change(endpoint, lambda state, now: self.ask(state, wanted, now, rate=0))
+        if not first.granted or (seen.all.is_wide_open and not self.rate):
+            return first
+        second = self.change(None, lambda state, now: self.ask(state, first.granted, now, rate=self.rate))
+        if first.counted and (unused := first.granted - second.granted):
+            self.change(endpoint, lambda state, _: (released(state, unused), None))
+        held = (*((endpoint,) if first.counted else ()), *((None,) if second.counted else ()))
+        return Admission(second.granted, max(first.wait, second.wait), counted=bool(held), held=held)
 
-    def give_back(self, unused: int) -> None:
+    def ask(self, state: GateState, wanted: int, now: int, *, rate: float) -> tuple[GateState, Admission]:
+        return admit(state, wanted, now, rate=rate, permit_for=self.permit_for)
+
+    def give_back(self, held: Held, unused: int) -> None:
         """Places that were granted and not needed."""
-        self.gate.change(lambda state, _: (returned(state, unused, rate=self.rate), None), self.clock())
+        for gate in held:
+            self.change(gate, lambda state, _: (released(state, unused), None))
+        self.unspend(unused)
 
-    def refund(self) -> None:
-        """For a job that has begun and needed no call."""
-        if self.rate:
-            self.gate.change(lambda state, _: (unspent(state, 1, self.rate), None), self.clock())
+    def unspend(self, calls: int = 1) -> None:
+        """Return to the budget what was paid for calls that were not made."""
+        if self.rate and calls:
+            self.change(None, lambda state, _: (unspent(state, calls, self.rate), None))
 
     def another(self) -> int:
         """Pays for one more call of a job that has begun. For how many microseconds to wait before it."""
-        return self.gate.change(lambda state, now: pay(state, now, self.rate), self.clock()) if self.rate else 0
+        return self.change(None, lambda state, now: pay(state, now, self.rate)) if self.rate else 0
 
-    def report(self, outcome: Outcome, *, counted: bool) -> GateState | None:
-        """What became of one call. The gate's state, if the call has to do with it; `counted`: it held a place."""
-        failing = self.is_failing(outcome.verdict)
-        if outcome.verdict in HARMLESS or (outcome.verdict is Verdict.UNAVAILABLE and not (failing or counted)):
+    def opens_at(self, endpoint: Endpoint, now: int) -> int:
+        """When calls of this endpoint may be made, as far as this process knows; `now` if at once."""
+        return self.seen.opens_at(endpoint, now)
+
+    def is_lone(self, endpoint: Endpoint) -> bool:
+        """True if a refusal by this endpoint is probably about one entity, key or value, since others were accepted."""
+        with self._lock:
+            return len(self._streaks[endpoint].refused) < LONE
+
+    def report(self, outcome: Outcome, endpoint: Endpoint, subject: str, held: Held = ()) -> GateState | None:
+        """What became of one call about `subject`. Returns the state of the gate that closes for it; None if none.
+
+        `held`: the gates at which the job holds a place.
+        """
+        if outcome.verdict in HARMLESS:
+            self.succeeded(endpoint)
+            if endpoint in self.seen.endpoints and endpoint not in held:
+                # A call that needed no place: a second one of its job. Nothing else reports that it succeeded.
+                self.change(endpoint, lambda state, now: (widened(state, now), None))
             return None
+        if outcome.verdict is Verdict.LIMITED:
+            return self.limited(outcome, endpoint)
+        if outcome.verdict is Verdict.UNAVAILABLE:
+            failing = self.count_failure(endpoint) >= OUTAGE_FROM or endpoint in held
+            return self.close(endpoint, Cause.OUTAGE, outcome) if failing else None
+        return self.refused(outcome, endpoint, subject, held)
+
+    def limited(self, outcome: Outcome, endpoint: Endpoint) -> GateState | None:
+        if outcome.scope == "customer":
+            return None
+        return self.close(endpoint if outcome.scope == "client" else None, Cause.LIMITED, outcome)
+
+    def refused(self, outcome: Outcome, endpoint: Endpoint, subject: str, held: Held) -> GateState | None:
+        with self._lock:
+            refused = self._streaks[endpoint].refused
+            if len(refused) < FORBIDDEN_FROM:
+                refused.add(subject)
+                self._refused.add((endpoint, subject))
+            whole = len({one for one, _ in self._refused}) > 1 and len(self._refused) >= UNAUTHORIZED_FROM
+            one = len(refused) >= FORBIDDEN_FROM
+        if whole or (None in held and self.seen.all.cause is Cause.UNAUTHORIZED and self.seen.all.width == 1):
+            return self.close(None, Cause.UNAUTHORIZED, outcome)
+        if one or (endpoint in held and is_first_probe(self.seen.endpoints.get(endpoint))):
+            return self.close(endpoint, Cause.FORBIDDEN, outcome)
+        return None
+
+    def close(self, gate: Endpoint | None, cause: Cause, outcome: Outcome) -> GateState:
+        jitter = self.jitter()
 
         def step(state: GateState, now: int) -> tuple[GateState, tuple[GateState, bool]]:
-            changed = after(state, outcome, now, jitter=self.jitter(), failing=failing)
+            changed = closed(state, cause, outcome, now, jitter)
             return changed, (changed, changed.closings > state.closings)
 
-        state, closed = self.gate.change(step, self.clock())
-        if closed:
-            self.alarm(state)
+        state, is_new = self.change(gate, step)
+        if is_new:
+            self.alarm(state, gate)
         return state
 
-    def finish(self, *, healthy: bool) -> None:
-        """A job that held a place is over; `healthy`: Metronome answered it as it should."""
-        self.gate.change(lambda state, now: (released(widened(state, now) if healthy else state), None), self.clock())
+    def finish(self, held: Held, *, healthy: bool) -> None:
+        """A job that held places is over; `healthy`: Metronome answered it as it should."""
+        for gate in held:
+            self.change(gate, lambda state, now: (released(widened(state, now) if healthy else state), None))
 
-    def is_failing(self, verdict: Verdict) -> bool:
+    def change(self, gate: Endpoint | None, step: Step[T]) -> T:
+        now = self.clock()
+        return self.gate.change(step, now) if gate is None else self.endpoint_gates.change(gate, step, now)
+
+    def count_failure(self, endpoint: Endpoint) -> int:
         with self._lock:
-            self._failures = self._failures + 1 if verdict is Verdict.UNAVAILABLE else 0
-            return self._failures >= OUTAGE_FROM
+            streak = self._streaks[endpoint]
+            streak.failures += 1
+            return streak.failures
+
+    def succeeded(self, endpoint: Endpoint) -> None:
+        with self._lock:
+            streak = self._streaks[endpoint]
+            streak.failures = 0
+            streak.refused.clear()
+            self._refused.clear()
+
+
+def is_first_probe(state: GateState | None) -> bool:
+    """True if a gate is closed for a missing permission and no call has succeeded since."""
+    return state is not None and state.cause is Cause.FORBIDDEN and state.width == 1

@@ -4,16 +4,16 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bridge.metronome.directory import Directory, Found
-from bridge.model import GateState, Outcome, Reference, Verdict
+from bridge.model import Endpoint, GateState, Outcome, Reference, Verdict, Wait
+from bridge.pipeline.gate import Held
 from bridge.pipeline.gatekeeper import Gatekeeper
 from bridge.pipeline.index import Indexer
-from bridge.pipeline.retry import decide, said
+from bridge.pipeline.retry import Next, decide, missing, said
 from bridge.store.references import Question, References
 from bridge.times import SECOND
 
 #: As good an answer as Metronome's: it was given not long ago.
 NOT_ASKED = Outcome(Verdict.ACCEPTED)
-READING = "Metronome's customers are being read, to find it among them"
 
 
 class Resolver:
@@ -39,40 +39,50 @@ class Resolver:
         self.sleep = sleep
         self.park_for = park_for
 
-    def resolve(self, question: Question, *, counted: bool = False) -> bool:
-        """`counted`: this job holds a place at the gate. Whether Metronome answered as it should."""
+    def resolve(self, question: Question, held: Held = ()) -> bool:
+        """Look up a reference, and remember the answer. Returns whether Metronome answered as it should.
+
+        `held`: the gates at which this job holds a place.
+        """
         found = self.find(question)
-        gate = self.report(found.outcome, counted=counted)
+        gate = self.report(question, found, held)
         now = self.clock()
         if found.outcome and gate is not None and not gate.is_open(now):
             self.references.postpone(question, gate.closed_until, said(found.outcome), tries=question.tries)
         elif found.again_at is not None:
-            self.references.postpone(question, found.again_at, READING, tries=question.tries)
+            self.references.postpone(question, found.again_at, found.waiting, tries=question.tries)
         elif len(found.entity_ids) == 1:
             self.references.answer(question, found.entity_ids[0], now)
         else:
             self.postpone(question, found, now)
         return found.outcome is not None and found.outcome.verdict is Verdict.ACCEPTED
 
-    def report(self, outcome: Outcome | None, *, counted: bool) -> GateState | None:
-        if outcome is None:
-            self.gatekeeper.refund()
+    def report(self, question: Question, found: Found, held: Held) -> GateState | None:
+        if found.outcome is None:
+            self.gatekeeper.unspend()
             return None
-        return self.gatekeeper.report(outcome, counted=counted)
+        return self.gatekeeper.report(found.outcome, found.endpoint, str(question.reference), held)
 
     def find(self, question: Question) -> Found:
         reference = question.reference
         if reference.customer is None:
-            return self.find_customer(reference, question.lease)
+            return self.paused(Endpoint.CUSTOMERS) or self.find_customer(reference, question.lease)
         customer_id = self.references.recent("customer", reference.customer, self.clock())
         if customer_id is None:
-            found = self.find_customer(reference.customer, question.lease)
+            found = self.paused(Endpoint.CUSTOMERS) or self.find_customer(reference.customer, question.lease)
             if len(found.entity_ids) != 1:
                 return replace(found, about=reference.customer)
             (customer_id,) = found.entity_ids
             self.references.remember("customer", reference.customer, customer_id, self.clock())
+            self.gatekeeper.report(found.outcome or NOT_ASKED, found.endpoint, str(reference.customer))
             self.pay()
-        return self.directory.contracts(reference, customer_id)
+        return self.paused(Endpoint.CONTRACTS) or self.directory.contracts(reference, customer_id)
+
+    def paused(self, endpoint: Endpoint) -> Found | None:
+        """What a lookup comes to whose endpoint is closed while others are open; None if it is open."""
+        now = self.clock()
+        opens_at = self.gatekeeper.opens_at(endpoint, now)
+        return Found(None, again_at=opens_at, waiting=f"{endpoint.call} is paused") if opens_at > now else None
 
     def find_customer(self, reference: Reference, lease: str) -> Found:
         if reference.kind == "custom_field":
@@ -89,13 +99,16 @@ class Resolver:
         outcome = found.outcome or NOT_ASKED
         clear = outcome.verdict is Verdict.ACCEPTED
         slowly = clear or outcome.verdict in (Verdict.REFUSED, Verdict.CONFLICT)
-        at = decide(Outcome(Verdict.UNKNOWN) if slowly else outcome, question.tries, now, self.jitter()).at
+        decision = decide(Outcome(Verdict.UNKNOWN) if slowly else outcome, question.tries, now, self.jitter())
+        decision = replace(decision, reason=said(outcome), endpoint=found.endpoint)
+        is_blocked = decision.next is Next.BLOCK
         self.references.postpone(
             question,
-            max(at, found.not_before),
-            unanswered(question.reference, found) if clear else said(outcome),
+            max(decision.at, found.not_before),
+            unanswered(question.reference, found) if clear else missing(decision) if is_blocked else decision.reason,
             tries=question.tries + 1,
             refuse_before=self.refuse_before(found, now) if clear else 0,
+            waits_for=Wait.PERMISSION if is_blocked else None,
         )
 
     def refuse_before(self, found: Found, now: int) -> int:

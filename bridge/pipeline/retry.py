@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bridge.model import Outcome, Verdict
+from bridge.model import Endpoint, Outcome, Verdict, Wait
 from bridge.times import HOUR, MINUTE, SECOND
 
 
@@ -16,6 +16,10 @@ class Next(StrEnum):
     PARK = "park"
     #: It will never do.
     GIVE_UP = "give up"
+    #: Another entity holds the unique value: try again at `at`.
+    CONFLICT = "conflict"
+    #: The token lacks the permission for this: try again at `at`. No change is to blame.
+    BLOCK = "block"
     #: Not now: the gate is closed until `at`, or the lease too short. No change is to blame, and no try is counted.
     YIELD = "yield"
 
@@ -25,6 +29,12 @@ class Decision:
     next: Next
     at: int = 0
     reason: str = ""
+    #: What the call was that this is about.
+    endpoint: Endpoint | None = None
+    waits_for: Wait | None = None
+
+
+DONE = Decision(Next.DONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,9 @@ class Backoff:
 
 ENTITY = Backoff(SECOND, MINUTE)
 UNKNOWN = Backoff(5 * SECOND, HOUR)
+PERMISSION = Backoff(5 * SECOND, 10 * MINUTE)
+#: What one customer waits for at most when its rate limit says for how long. Other calls show nothing of that limit.
+LONGEST_LIMIT = 10 * MINUTE
 
 
 def decide(outcome: Outcome, tries: int, now: int, jitter: float) -> Decision:
@@ -50,13 +63,17 @@ def decide(outcome: Outcome, tries: int, now: int, jitter: float) -> Decision:
     reason = said(outcome)
     match outcome.verdict:
         case Verdict.ACCEPTED:
-            return Decision(Next.DONE)
+            return DONE
         case Verdict.UNKNOWN:
             return Decision(Next.PARK, now + UNKNOWN.wait(tries, 1 - jitter / 2), reason)
-        case Verdict.REFUSED | Verdict.CONFLICT:
+        case Verdict.REFUSED:
             return Decision(Next.GIVE_UP, reason=reason)
-        case Verdict.UNAVAILABLE | Verdict.LIMITED | Verdict.UNAUTHORIZED | Verdict.FORBIDDEN:
-            wait = max(ENTITY.wait(tries, jitter), outcome.retry_after or 0)
+        case Verdict.CONFLICT:
+            return Decision(Next.CONFLICT, now + UNKNOWN.wait(tries, 1 - jitter / 2), reason)
+        case Verdict.UNAUTHORIZED | Verdict.FORBIDDEN:
+            return Decision(Next.BLOCK, now + PERMISSION.wait(tries, 1 - jitter / 2), reason)
+        case Verdict.UNAVAILABLE | Verdict.LIMITED:
+            wait = max(ENTITY.wait(tries, jitter), min(outcome.retry_after or 0, LONGEST_LIMIT))
             return Decision(Next.RETRY, now + wait, reason)
 
 
@@ -64,3 +81,9 @@ def said(outcome: Outcome) -> str:
     """Metronome's own words, after its status."""
     status = "" if outcome.status is None else f"Metronome answered {outcome.status}"
     return ": ".join(part for part in (status, outcome.message) if part)
+
+
+def missing(decision: Decision) -> str:
+    """Why something waits for a permission, and what the operator must do."""
+    call = f"{decision.endpoint.call}" if decision.endpoint else "this call"
+    return f"waits for a permission: METRONOME_API_TOKEN may not make this call, {call} ({decision.reason})"

@@ -1,20 +1,31 @@
 """Received events become changes, by the mapping of their source."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from bridge.errors import RuleError
 from bridge.mapping.rules import Source, Translation, apply
+from bridge.mapping.work import Limits, TooMuchWorkError, limited
 from bridge.model import UNREADABLE, Event, EventState, StoredEvent
 from bridge.store.events import Translated
 
 NO_RULE = "no rule applies"
 MAX_REASON_LENGTH = 2000
+NO_LIMITS = Limits()
 
 
-def translate(event: StoredEvent, sources: Mapping[str, Source]) -> Translated:
-    """Never raises: whatever goes wrong with one event is its own reason, and the others go on."""
+def translate(
+    event: StoredEvent,
+    sources: Mapping[str, Source],
+    limits: Limits = NO_LIMITS,
+    clock: Callable[[], int] = lambda: 0,
+) -> Translated:
+    """Returns what became of an event. Never raises: what goes wrong with one is its own reason, and others go on.
+
+    `limits`: what its rules may use; `clock`: nanoseconds of this thread's processor time.
+    """
     source = sources.get(event.source)
-    made = outcome(event, source)
+    with limited(limits, clock):
+        made = outcome(event, source)
     digest = source.digest if source else None
     if made.failures:
         return Translated(EventState.FAILED, "; ".join(made.failures)[:MAX_REASON_LENGTH], digest, made.changes)
@@ -31,7 +42,9 @@ def outcome(event: StoredEvent, source: Source | None) -> Translation:
         return Translation((), (event.reason or "it could not be read",))
     try:
         return apply(source.rules, Event(event.event_id, event.event_type, event.payload, event.occurred_at))
-    except (RuleError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
+    except TooMuchWorkError as error:
+        return Translation((), (str(error),))
+    except (RuleError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError, MemoryError) as error:
         return Translation((), (f"the rules cannot be applied: {type(error).__name__}",))
 
 

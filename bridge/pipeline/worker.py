@@ -1,40 +1,39 @@
-"""The loop: translate what was received, then hand entities and references that are due to a few threads."""
+"""The loops: what is received becomes changes, and what is due is handed to a few threads that call Metronome."""
 
 import queue
 import threading
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
 import structlog
 
 from bridge.errors import StoreError
-from bridge.model import StoredEvent
+from bridge.model import Endpoint
 from bridge.pipeline.deliver import Deliverer
+from bridge.pipeline.gate import Held
 from bridge.pipeline.gatekeeper import Gatekeeper
 from bridge.pipeline.janitor import Janitor
 from bridge.pipeline.resolve import Resolver
+from bridge.pipeline.translator import Translator
 from bridge.store import Store
 from bridge.store.entities import Claim
-from bridge.store.events import Translated
 from bridge.store.glance import Glance
+from bridge.store.lanes import Lane, lookup_endpoint, turn
 from bridge.store.references import Question
 from bridge.times import SECOND
 
 log = structlog.get_logger()
 
-#: Events that are translated in one transaction.
-BATCH = 100
 #: How long to rest at most. A signal ends it earlier; a missed one is made good by it.
 LONGEST_PAUSE = SECOND
 #: How long to leave a database alone that does not answer.
 STORE_PAUSE_SECONDS = 1.0
 
-#: While webhooks crowd in, deliveries of the same process stand back: so many at a time, and a pause before each look.
+#: Backpressure: while webhooks are busy, this process delivers with fewer threads and looks for work less often.
 #: What waits meanwhile is folded, and takes fewer calls.
-STANDING_BACK_THREADS = 2
-STANDING_BACK_SECONDS = 0.2
+BUSY_THREADS = 2
+BUSY_PAUSE_SECONDS = 0.2
 
 Job = Claim | Question
 
@@ -48,13 +47,13 @@ class SharedClock(Protocol):
 
 
 class Worker:
-    """One dispatcher thread, `threads` delivery threads, and a janitor's. Claims last for `lease_for` microseconds."""
+    """Threads: a dispatcher, a translator, a janitor and `threads` for calls. Claims last `lease_for` microseconds."""
 
     def __init__(
         self,
         store: Store,
         *,
-        translate: Callable[[StoredEvent], Translated],
+        translator: Translator,
         deliverer: Deliverer,
         resolver: Resolver,
         gatekeeper: Gatekeeper,
@@ -65,9 +64,9 @@ class Worker:
         janitor: Janitor | None = None,
         crowded: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`crowded`: whether others in this process have more urgent things to do."""
+        """`crowded`: returns whether webhooks keep this process busy."""
         self.store = store
-        self.translate = translate
+        self.translator = translator
         self.deliverer = deliverer
         self.resolver = resolver
         self.gatekeeper = gatekeeper
@@ -77,15 +76,25 @@ class Worker:
         self.threads = threads
         self.janitor = janitor
         self.crowded = crowded
-        self.jobs: queue.SimpleQueue[tuple[Job, bool] | None] = queue.SimpleQueue()
+        self.jobs: queue.SimpleQueue[tuple[Job, Held] | None] = queue.SimpleQueue()
         self.lock = threading.Lock()
+        #: Jobs that are handed out, and how many of them are lookups.
         self.taken = 0
+        self.lookups = 0
+        #: The lane of each endpoint that was served last.
+        self.last_lane: dict[Endpoint, str] = {}
+        #: Whether lookups are served first in this round.
+        self.lookups_first = False
         self.stopping = threading.Event()
         self.running: list[threading.Thread] = []
 
     def start(self) -> None:
         self.store.signal.listen()
-        names = {"dispatcher": self.dispatch, **{f"delivery-{n + 1}": self.work for n in range(self.threads)}}
+        names: dict[str, Callable[[], object]] = {
+            "dispatcher": self.dispatch,
+            "translator": partial(self.translator.run, self.stopping, self.store.signal.notify),
+            **{f"delivery-{n + 1}": self.work for n in range(self.threads)},
+        }
         if self.janitor:
             names["janitor"] = partial(self.janitor.run, self.stopping.wait)
         self.running = [
@@ -98,6 +107,7 @@ class Worker:
         """Begin nothing new, finish what is in flight, give the rest back. False if that took longer than `seconds`."""
         self.stopping.set()
         self.store.signal.notify()
+        self.translator.wake()
         deadline = self.clock() + round(seconds * SECOND)
         for thread in self.running:
             thread.join(max(0.0, (deadline - self.clock()) / SECOND))
@@ -107,7 +117,7 @@ class Worker:
         while not self.stopping.is_set():
             try:
                 if self.crowded():
-                    self.stopping.wait(STANDING_BACK_SECONDS)
+                    self.stopping.wait(BUSY_PAUSE_SECONDS)
                 if pause := self.step():
                     self.store.signal.wait(pause / SECOND)
             except StoreError as error:
@@ -120,14 +130,16 @@ class Worker:
             self.jobs.put(None)
 
     def step(self) -> int:
-        """Do what can be done now. For how many microseconds there is nothing more to do, if no signal comes."""
+        """Hand out what is due. Returns for how many microseconds there is nothing more to do, if no signal comes."""
         seen = self.look()
         if seen.received:
-            self.store.events.translate(self.translate, BATCH, seen.now)
-            # What came of them is due now. Whatever else may be is seen in the next step, which follows at once.
-            seen = replace(seen, entity_due=seen.now)
-        wait = self.submit(seen)
-        return 0 if seen.received else min(wait, LONGEST_PAUSE)
+            self.translator.wake()
+        self.deliverer.has_conflicts = seen.conflicts
+        # A gate that lets one call through lets each kind have it in turn.
+        self.lookups_first = not self.lookups_first
+        kinds = (self.submit_lookups, self.submit_entities)
+        waits = [submit(seen) for submit in (kinds if self.lookups_first else kinds[::-1])]
+        return min(*waits, LONGEST_PAUSE)
 
     def look(self) -> Glance:
         now = self.clock()
@@ -136,65 +148,78 @@ class Worker:
             self.clock.follow(seen.now)
         return seen
 
-    def submit(self, seen: Glance) -> int:
+    def free(self) -> int:
+        return (BUSY_THREADS if self.crowded() else self.threads) - self.taken
+
+    def submit_entities(self, seen: Glance) -> int:
+        return self.submit(seen, Endpoint.SET_VALUES, seen.entities, self.free())
+
+    def submit_lookups(self, seen: Glance) -> int:
+        """Lookups have half of the threads, so that any number of unknown references leaves room for the others."""
+        waits = []
+        for endpoint in (Endpoint.CUSTOMERS, Endpoint.CONTRACTS):
+            lanes = [lane for lane in seen.references if lookup_endpoint(lane.name) is endpoint]
+            free = min(self.free(), max(1, self.threads // 2) - self.lookups)
+            waits.append(self.submit(seen, endpoint, lanes, free))
+        return min(waits)
+
+    def submit(self, seen: Glance, endpoint: Endpoint, lanes: Sequence[Lane], free: int) -> int:
         """Claim no more than there are threads for, so that nothing waits under a lease. When to look again."""
-        due = seen.next_due()
-        if due is None or due > seen.now:
-            return LONGEST_PAUSE if due is None else due - seen.now
-        free = (STANDING_BACK_THREADS if self.crowded() else self.threads) - self.taken
-        if free <= 0:
-            return LONGEST_PAUSE
-        admission = self.gatekeeper.admit(seen.gate, free)
-        jobs = self.claim(seen, admission.granted)
+        due = turn([lane for lane in lanes if lane.due_at <= seen.now], self.last_lane.get(endpoint, ""))
+        wait = min((lane.due_at - seen.now for lane in lanes if lane.due_at > seen.now), default=LONGEST_PAUSE)
+        if not due or free <= 0:
+            return wait
+        admission = self.gatekeeper.admit(seen.gates, endpoint, free)
+        jobs = self.claim(endpoint, [lane.name for lane in due], admission.granted) if admission.granted else []
         if unused := admission.granted - len(jobs):
-            self.gatekeeper.give_back(unused)
+            self.gatekeeper.give_back(admission.held, unused)
+        if jobs:
+            self.last_lane[endpoint] = due[min(len(jobs), len(due)) - 1].name
         with self.lock:
             self.taken += len(jobs)
+            self.lookups += sum(isinstance(job, Question) for job in jobs)
         for job in jobs:
-            self.jobs.put((job, admission.counted))
-        return admission.wait or LONGEST_PAUSE
+            self.jobs.put((job, admission.held))
+        return min(wait, admission.wait or LONGEST_PAUSE)
 
-    def claim(self, seen: Glance, most: int) -> list[Job]:
-        lease, until = self.new_lease(), seen.now + self.lease_for
-        jobs: list[Job] = []
-        if most and seen.reference_due is not None and seen.reference_due <= seen.now:
-            jobs += self.store.references.claim(lease, most, seen.now, until)
-        if most > len(jobs) and seen.entity_due is not None and seen.entity_due <= seen.now:
-            jobs += self.store.entities.claim(lease, most - len(jobs), seen.now, until)
-        return jobs
+    def claim(self, endpoint: Endpoint, lanes: Sequence[str], most: int) -> Sequence[Job]:
+        # Now, not when the queues were looked at: a lease is as long as the calls that it must last for.
+        now = self.clock()
+        queue_ = self.store.entities if endpoint is Endpoint.SET_VALUES else self.store.references
+        return queue_.claim(self.new_lease(), most, now, now + self.lease_for, lanes)
 
     def work(self) -> None:
         while (taken := self.jobs.get()) is not None:
-            job, counted = taken
+            job, held = taken
             healthy = False
             try:
-                healthy = self.do(job, counted=counted)
+                healthy = self.do(job, held)
             except StoreError as error:
                 # The lease ends by itself, and the job is done again.
                 log.warning("store unavailable", error=str(error))
             except Exception:
                 log.exception("job failed", job=type(job).__name__)
             finally:
-                self.finish(counted=counted, healthy=healthy)
+                self.finish(job, held, healthy=healthy)
 
-    def do(self, job: Job, *, counted: bool) -> bool:
-        """Whether Metronome answered as it should."""
+    def do(self, job: Job, held: Held) -> bool:
+        """Returns whether Metronome answered as it should."""
         if self.stopping.is_set():
             self.release(job)
             return False
         if isinstance(job, Claim):
-            return self.deliverer.deliver(job, counted=counted)
-        return self.resolver.resolve(job, counted=counted)
+            return self.deliverer.deliver(job, held).healthy
+        return self.resolver.resolve(job, held)
 
-    def finish(self, *, counted: bool, healthy: bool) -> None:
+    def finish(self, job: Job, held: Held, *, healthy: bool) -> None:
         try:
-            if counted:
-                self.gatekeeper.finish(healthy=healthy)
+            self.gatekeeper.finish(held, healthy=healthy)
         except StoreError as error:
             # The place at the gate is free again when permits end.
             log.warning("store unavailable", error=str(error))
         with self.lock:
             self.taken -= 1
+            self.lookups -= isinstance(job, Question)
         self.store.signal.notify()
 
     def release(self, job: Job) -> None:

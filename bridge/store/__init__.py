@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from bridge.store.backlog import Backlog
 from bridge.store.captures import Captures
 from bridge.store.changes import Changes
+from bridge.store.conflicts import Conflicts
 from bridge.store.database import Database
 from bridge.store.entities import Entities, Queue
 from bridge.store.events import Events
-from bridge.store.gate import Gate
+from bridge.store.gate import EndpointGates, Gate
 from bridge.store.glance import Glance, Glances
 from bridge.store.held import Holdings
 from bridge.store.history import History
@@ -29,12 +30,14 @@ class Store:
     history: History
     changes: Changes
     entities: Entities
+    conflicts: Conflicts
     holdings: Holdings
     references: References
     index: CustomerIndex
     letters: Letters
     captures: Captures
     gate: Gate
+    endpoint_gates: EndpointGates
     glances: Glances
     backlog: Backlog
     retention: Retention
@@ -69,12 +72,14 @@ def open_store(url: str, connections: int, lookup_cache: int) -> Store:
         history=History(database, events),
         changes=changes,
         entities=Entities(database),
+        conflicts=Conflicts(database),
         holdings=Holdings(database),
         references=references,
         index=CustomerIndex(database),
         letters=Letters(database),
         captures=Captures(database),
         gate=Gate(database),
+        endpoint_gates=EndpointGates(database),
         glances=Glances(database),
         backlog=Backlog(database),
         retention=Retention(database),

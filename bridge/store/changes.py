@@ -15,7 +15,7 @@ from bridge.store.rows import change_of
 from bridge.store.tables import UNDONE, changes
 
 #: What a row of a new change has.
-NEW = tuple(one for one in changes.c if one.name not in {"id", "retry_at"})
+NEW = tuple(one for one in changes.c if one.name not in {"id", "retry_at", "conflict"})
 #: A change, the event that it came of, and the digest of the mapping that made it.
 Made = tuple[StoredEvent, Change, str | None]
 COUNTED = (ChangeState.PENDING, ChangeState.PARKED, ChangeState.REFUSED)
@@ -34,11 +34,11 @@ class Changes:
         """Store changes and make their entities due."""
         if not made:
             return
-        wanted = {(change.entity, change.reference) for _, change, _ in made}
+        wanted = {(change.entity, change.reference): event.source for event, change, _ in made}
         known = self.references.resolve(connection, wanted, now)
         rows = [row_of(one, known.get((one[1].entity, one[1].reference)), now) for one in made]
         connection.execute(self.insert, packed(rows))
-        due = {(row["entity"], row["entity_id"]) for row in rows if row["entity_id"] is not None}
+        due = {(row["entity"], row["entity_id"]): row["source"] for row in rows if row["entity_id"] is not None}
         self.queue.make_due(connection, due, now)
 
     def drop(self, connection: Connection, events: Sequence[int], reason: str) -> None:

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, ColumnElement, ScalarSelect, Text, and_, func, literal_column, select
 
-from bridge.model import ChangeState, EventState
+from bridge.model import ChangeState, EventState, Wait
 from bridge.store.database import Database
 
 #: Where counting ends. Whoever has more to look into needs no exact figure.
@@ -16,7 +16,7 @@ def counted(which: ColumnElement[bool], *order: Column[str] | Column[int]) -> Sc
     return select(func.count()).select_from(found).scalar_subquery()
 
 
-def is_only(database: Database, column: Column[str], state: EventState | ChangeState) -> ColumnElement[bool]:
+def is_only(database: Database, column: Column[str], state: EventState | ChangeState | Wait) -> ColumnElement[bool]:
     """For PostgreSQL an equality said as a range: only so is the column a part of the order, and one index has that."""
     value = literal_column(f"'{state}'", Text)
     return column == value if database.is_sqlite else and_(column >= value, column <= value)

@@ -28,11 +28,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.sql import ColumnElement
 
-from bridge.errors import LockedError, SettingError, StoreError, TryAgainError
+from bridge.errors import LockedError, SettingError, StoreError, TryAgainError, UnstorableError
 from bridge.store.turns import Turns
 
 #: How long to wait for a lock, or for a free connection, before the store counts as unavailable.
@@ -80,7 +80,9 @@ class Database:
             self.engine = postgres_engine(self.url, connections)
             self.durable = self.engine
         # A statement that stands alone needs no BEGIN and COMMIT around it: on PostgreSQL each is a round trip.
-        self.single = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        # SQLite's driver is in autocommit mode already. To say so again would reset a pragma each time a connection
+        # goes back to the pool, and with it every prepared statement.
+        self.single = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @property
     def now(self) -> ColumnElement[int]:
@@ -233,6 +235,8 @@ def meaning() -> Iterator[None]:
 def kind_of(error: DBAPIError) -> type[StoreError]:
     if error.connection_invalidated or isinstance(error.orig, psycopg.errors.DeadlockDetected):
         return TryAgainError
+    if isinstance(error, DataError | IntegrityError) or isinstance(error.orig, psycopg.errors.ProgramLimitExceeded):
+        return UnstorableError
     busy = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_OK) & PRIMARY_CODE == sqlite3.SQLITE_BUSY
     return LockedError if busy or isinstance(error.orig, psycopg.errors.LockNotAvailable) else StoreError
 

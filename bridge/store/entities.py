@@ -1,17 +1,19 @@
 """The work queue: entities are made due, claimed under a lease, loaded and settled."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, Table, and_, bindparam, case, delete, exists, func, select, true, tuple_, update
+from sqlalchemy import Connection, Row, Table, and_, bindparam, case, delete, exists, func, select, true, tuple_, update
 from sqlalchemy.sql import ColumnElement
 
-from bridge.model import Attempt, ChangeState, Field, StoredChange
+from bridge.model import Attempt, ChangeState, Field, StoredChange, Wait
 from bridge.store.database import Database, packed
+from bridge.store.isolation import NO_ISOLATION, Isolation
+from bridge.store.lanes import all_lanes, claim_by_lane
 from bridge.store.rows import attempt_of, change_of, field_of
 from bridge.store.tables import AGE, OPEN, attempts, changes, entities, fields
 from bridge.times import MINUTE
@@ -30,7 +32,11 @@ def here(table: Table) -> ColumnElement[bool]:
 # Statements are built once: building one takes longer than running it.
 DUE = (
     select(entities.c.entity, entities.c.entity_id)
-    .where(entities.c.due_at <= bindparam("now"), entities.c.leased_until <= bindparam("now"))
+    .where(
+        entities.c.lane == bindparam("lane_"),
+        entities.c.due_at <= bindparam("now"),
+        entities.c.leased_until <= bindparam("now"),
+    )
     .order_by(entities.c.due_at)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
@@ -41,7 +47,7 @@ CLAIM = (
     update(entities)
     .where(tuple_(entities.c.entity, entities.c.entity_id).in_(select(DUE)))
     .values(lease=bindparam("new_lease"), leased_until=bindparam("until"))
-    .returning(entities.c.entity, entities.c.entity_id, entities.c.tries, entities.c.doubts)
+    .returning(*(entities.c[name] for name in ("entity", "entity_id", "tries", "doubts", "isolation")))
 )
 RETRIED = func.coalesce(changes.c.retry_at, 0)
 LOAD_CHANGES = (
@@ -65,6 +71,8 @@ GIVE_BACK = (
         due_at=bindparam("due"),
         tries=bindparam("new_tries"),
         last_error=bindparam("error"),
+        waits_for=bindparam("wait"),
+        isolation=bindparam("isolation_"),
     )
     .returning(entities.c.doubts)
 )
@@ -76,13 +84,18 @@ REMOVE_IF_DONE = delete(entities).where(here(entities), ~exists().where(OPEN, he
 MARK = (
     update(changes)
     .where(OPEN, changes.c.id.in_(bindparam("numbers", expanding=True)))
-    .values(state=bindparam("new_state"), reason=bindparam("new_reason"), retry_at=bindparam("new_retry"))
+    .values(
+        state=bindparam("new_state"),
+        reason=bindparam("new_reason"),
+        retry_at=bindparam("new_retry"),
+        conflict=bindparam("new_conflict"),
+    )
 )
 DOUBT_FIELDS = (
     update(fields).where(here(fields), fields.c.key.in_(bindparam("keys", expanding=True))).values(doubted=true())
 )
 #: What a row of an entity that is put into the queue has.
-QUEUED = (entities.c.entity, entities.c.entity_id, entities.c.due_at, entities.c.leased_until, entities.c.tries)
+QUEUED = tuple(entities.c[name] for name in ("entity", "entity_id", "due_at", "leased_until", "tries", "lane"))
 ATTEMPTS = select(attempts).where(here(attempts)).order_by(attempts.c.id.desc()).limit(bindparam("most"))
 
 
@@ -97,6 +110,8 @@ class Claim:
     tries: int
     #: How often the entity had been doubted by then.
     doubts: int = 0
+    #: How far an earlier delivery has come in its search for a key that Metronome refuses.
+    isolation: Isolation = NO_ISOLATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +139,8 @@ class Mark(NamedTuple):
     reason: str | None = None
     #: When a parked change is worth another try; None: with the next delivery.
     retry_at: int | None = None
+    #: The key whose unique value another entity holds, if that is what it waits for.
+    conflict: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +156,8 @@ class Settlement:
     retry_at: int | None = None
     tries: int = 0
     error: str | None = None
+    waits_for: Wait | None = None
+    isolation: Isolation = NO_ISOLATION
 
 
 class Entities:
@@ -154,12 +173,16 @@ class Entities:
             index_elements=list(entities.primary_key), set_={"due_at": sooner, "doubts": entities.c.doubts + 1}
         )
 
-    def claim(self, lease: str, limit: int, now: int, until: int) -> list[Claim]:
-        """Lease up to `limit` due entities, the longest waiting first: nobody else gets them before `until`."""
-        given = {"now": now, "most": limit, "new_lease": lease, "until": until}
-        with self.database.write_one() as connection:
-            rows = connection.execute(CLAIM, given)
-            return [Claim(row.entity, row.entity_id, lease, until, row.tries, row.doubts) for row in rows]
+    def claim(self, lease: str, limit: int, now: int, until: int, lanes: Sequence[str] | None = None) -> list[Claim]:
+        """Lease up to `limit` due entities until `until`. Returns them: a fair share of each lane, oldest first.
+
+        `lanes`: which, in the order in which they are served; None: all.
+        """
+        given = {"now": now, "new_lease": lease, "until": until}
+        if lanes is None:
+            lanes = all_lanes(self.database, entities, now)
+        rows = claim_by_lane(self.database, CLAIM, lanes, limit, given)
+        return [claim_of(row, lease, until) for row in rows]
 
     def load(self, claim: Claim, now: int) -> Work:
         which = key_of(claim.entity, claim.entity_id)
@@ -175,6 +198,8 @@ class Entities:
             "due": now if settlement.retry_at is None else settlement.retry_at,
             "new_tries": settlement.tries,
             "error": settlement.error,
+            "wait": settlement.waits_for,
+            "isolation_": settlement.isolation.to_json(),
         }
         with self.database.write() as connection:
             # First of all, so that changes which arrive meanwhile wait for this transaction, or it for them.
@@ -196,6 +221,12 @@ class Entities:
                 connection.execute(WAIT_FOR_RETRY, which)
         return True
 
+    def note(self, claim: Claim, made: Sequence[Attempt]) -> None:
+        """Remember calls that no settlement tells of."""
+        if made:
+            with self.database.write_one() as connection:
+                connection.execute(self.insert_attempts, packed([attempt_row(claim, one) for one in made]))
+
     def doubt(self, doubts: Iterable[Doubt]) -> None:
         """Somebody else has written these keys: have whatever should be there written again.
 
@@ -212,8 +243,8 @@ class Entities:
         for change, mark in states.items():
             groups.setdefault(mark, []).append(change)
         for mark, numbers in groups.items():
-            given = {"numbers": numbers, "new_state": mark.state, "new_reason": mark.reason, "new_retry": mark.retry_at}
-            connection.execute(MARK, given)
+            given = {"new_state": mark.state, "new_reason": mark.reason, "new_retry": mark.retry_at}
+            connection.execute(MARK, given | {"numbers": numbers, "new_conflict": mark.conflict})
 
     def release(self, claim: Claim) -> None:
         """Give back what was claimed and not begun."""
@@ -245,8 +276,13 @@ def key_of(entity: str, entity_id: str) -> dict[str, Any]:
     return {"entity_": entity, "entity_id_": entity_id}
 
 
-def queued(entity: str, entity_id: str, now: int) -> dict[str, Any]:
-    return {"entity": entity, "entity_id": entity_id, "due_at": now, "leased_until": 0, "tries": 0}
+def claim_of(row: Row[Any], lease: str, until: int) -> Claim:
+    isolation = Isolation.from_json(row.isolation)
+    return Claim(row.entity, row.entity_id, lease, until, row.tries, row.doubts, isolation)
+
+
+def queued(entity: str, entity_id: str, now: int, lane: str = "") -> dict[str, Any]:
+    return {"entity": entity, "entity_id": entity_id, "due_at": now, "leased_until": 0, "tries": 0, "lane": lane}
 
 
 def attempt_row(claim: Claim, attempt: Attempt) -> dict[str, Any]:
@@ -277,10 +313,14 @@ class Queue:
         wanted = insert.excluded.due_at + case((entities.c.tries == 0, 0), else_=LONGEST_WAIT_WITH_NEWS)
         self.put = insert.on_conflict_do_update(
             index_elements=list(entities.primary_key),
-            set_={"due_at": case((entities.c.due_at < wanted, entities.c.due_at), else_=wanted)},
+            set_={
+                "due_at": case((entities.c.due_at < wanted, entities.c.due_at), else_=wanted),
+                "lane": insert.excluded.lane,
+            },
         )
 
-    def make_due(self, connection: Connection, ids: Iterable[tuple[str, str]], now: int) -> None:
-        rows = [queued(entity, entity_id, now) for entity, entity_id in sorted(ids)]
+    def make_due(self, connection: Connection, lanes: Mapping[tuple[str, str], str], now: int) -> None:
+        """Queue entities, each in its lane: the source whose change is the reason."""
+        rows = [queued(entity, entity_id, now, lanes[entity, entity_id]) for entity, entity_id in sorted(lanes)]
         if rows:
             connection.execute(self.put, packed(rows))

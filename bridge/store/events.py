@@ -61,6 +61,8 @@ class Translated:
 COUNTED = (EventState.RECEIVED, EventState.FAILED, EventState.IGNORED)
 #: How much payload one transaction translates, unless one event has more. Read, JSON may take 25 times as much memory.
 MAX_BYTES = 2 << 20
+#: How many changes one statement inserts.
+MOST_ROWS = 1000
 #: No event has a higher number.
 ABOVE_ALL = 2**63 - 1
 
@@ -69,6 +71,20 @@ MARK = (
     update(events)
     .where(events.c.id.in_(bindparam("numbers", expanding=True)))
     .values(state=bindparam("new_state"), reason=bindparam("new_reason"), digest=bindparam("new_digest"))
+)
+#: The first source behind another that has events to be translated.
+NEXT_SOURCE = (
+    select(events.c.source)
+    .where(RECEIVED, events.c.source > bindparam("after_"))
+    .order_by(events.c.source, events.c.id)
+    .limit(1)
+)
+#: Another worker may have translated them meanwhile, or an operator may have dropped them.
+STILL_RECEIVED = (
+    select(events.c.id)
+    .where(events.c.id.in_(bindparam("numbers", expanding=True)), events.c.state == EventState.RECEIVED)
+    .order_by(events.c.id)
+    .with_for_update()
 )
 #: Which of some ids are here. The other columns would be read from the table: these are in the index.
 KNOWN = select(events.c.event_id).where(
@@ -85,7 +101,8 @@ class Events:
         self.intake = Group(self.store)
         left = (and_(LEFT, is_only(database, events.c.state, state)) for state in COUNTED[1:])
         self.count = select(
-            counted(RECEIVED, events.c.id), *(counted(which, events.c.state, events.c.id) for which in left)
+            counted(RECEIVED, events.c.source, events.c.id),
+            *(counted(which, events.c.state, events.c.id) for which in left),
         )
         self.oldest = oldest(payload_size(database))
 
@@ -116,15 +133,36 @@ class Events:
         with self.database.read() as connection:
             return set(connection.scalars(KNOWN, {"source_": source, "ids": list(ids)}))
 
-    def translate(self, translate: Callable[[StoredEvent], Translated], limit: int, now: int) -> int:
-        """Turn up to `limit` received events into changes, fewer if they are large, in one transaction. How many."""
+    def waiting(self, after: str, limit: int) -> list[StoredEvent]:
+        """The events of one source that have waited longest to be translated, up to `limit` and MAX_BYTES.
+
+        Sources are taken in turn: the one behind `after` comes first. Nothing is locked, and another worker may take
+        the same ones: `commit` sorts that out.
+        """
+        with self.database.read() as connection:
+            source = connection.scalar(NEXT_SOURCE, {"after_": after}) or connection.scalar(NEXT_SOURCE, {"after_": ""})
+            if source is None:
+                return []
+            return list(map(event_of, connection.execute(self.oldest, {"most": limit, "source_": source})))
+
+    def commit(self, done: Sequence[tuple[StoredEvent, Translated]], now: int) -> int:
+        """Store what became of events, in one transaction. Returns how many were still to be translated."""
+        numbers = sorted(event.id for event, _ in done)
         with self.database.write() as connection:
-            found = connection.execute(self.oldest, {"most": limit})
-            done = [(event, translate(event)) for event in map(event_of, found)]
-            rows = [(event, change, made.digest) for event, made in done for change in made.changes]
-            self.changes.append(connection, rows, now)
-            self.mark(connection, done)
-        return len(done)
+            open_ = set(connection.scalars(STILL_RECEIVED, {"numbers": numbers}))
+            ours = [(event, made) for event, made in done if event.id in open_]
+            rows = [(event, change, made.digest) for event, made in ours for change in made.changes]
+            for start in range(0, len(rows), MOST_ROWS):
+                self.changes.append(connection, rows[start : start + MOST_ROWS], now)
+            self.mark(connection, ours)
+        return len(ours)
+
+    def translate(self, translate: Callable[[StoredEvent], Translated], limit: int, now: int) -> int:
+        """Turn up to `limit` received events of one source into changes. Returns how many there were."""
+        found = self.waiting("", limit)
+        if found:
+            self.commit([(event, translate(event)) for event in found], now)
+        return len(found)
 
     def mark(self, connection: Connection, done: Iterable[tuple[StoredEvent, Translated]]) -> None:
         """One statement for all events that came out alike."""
@@ -154,9 +192,10 @@ class Events:
         """Numbers in descending order, by the one index that leads to them at once."""
         numbers = select(events.c.id)
         if source is not None and state is EventState.RECEIVED:
-            # Little of what was received should be left: better go through that than through all events of the source.
-            numbers = numbers.where(events.c.source.concat("") == source, RECEIVED)
-        elif self.database.is_sqlite or not (fixed := fixed_by(source, state)):
+            # In the order of the only index that has just these.
+            numbers = numbers.where(events.c.source == source, RECEIVED, events.c.id < before)
+            return numbers.order_by(events.c.source.desc(), events.c.id.desc())
+        if self.database.is_sqlite or not (fixed := fixed_by(source, state)):
             numbers = numbers.where(*chosen(source, state))
         else:
             # A range in the order of the index. Given equalities, PostgreSQL may go back through all events instead,
@@ -240,13 +279,12 @@ def payload_size(database: Database) -> ColumnElement[int]:
 
 
 def oldest(size: ColumnElement[int]) -> Select[Any]:
-    """The events that have waited longest, as many as are asked for and as fit."""
+    """The events of a source that have waited longest, as many as are asked for and as fit."""
     due = (
         select(events.c.id, size)
-        .where(RECEIVED)
+        .where(RECEIVED, events.c.source == bindparam("source_"))
         .order_by(events.c.id)
         .limit(bindparam("most"))
-        .with_for_update(skip_locked=True)
         .cte("due")
     )
     return fitting(due)

@@ -7,9 +7,10 @@ from itertools import groupby
 from sqlalchemy import Connection, and_, bindparam, case, exists, select, tuple_, update
 from sqlalchemy.sql import ColumnElement
 
-from bridge.model import ChangeState, Reference
+from bridge.model import ChangeState, Reference, Wait
 from bridge.store.database import Database, packed
 from bridge.store.entities import LONGEST_WAIT_WITH_NEWS, Queue
+from bridge.store.lanes import all_lanes, claim_by_lane, lookup_lane
 from bridge.store.tables import PARKED, changes, references
 
 #: Before the first lookup.
@@ -38,7 +39,11 @@ KNOWN = select(references.c.value, references.c.entity_id).where(
 )
 DUE = (
     select(*KEY)
-    .where(references.c.due_at <= bindparam("now"), references.c.leased_until <= bindparam("now"))
+    .where(
+        references.c.lane == bindparam("lane_"),
+        references.c.due_at <= bindparam("now"),
+        references.c.leased_until <= bindparam("now"),
+    )
     .order_by(references.c.due_at)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
@@ -48,15 +53,17 @@ CLAIM = (
     update(references)
     .where(tuple_(*KEY).in_(select(DUE)))
     .values(lease=bindparam("new_lease"), leased_until=bindparam("until"))
-    .returning(*KEY, references.c.tries)
+    .returning(*KEY, references.c.tries, references.c.lane)
 )
 GIVE_BACK = (
     update(references).where(here(*KEY), references.c.lease == bindparam("lease_")).values(lease=None, leased_until=0)
 )
 ANSWERED = GIVE_BACK.values(
-    entity_id=bindparam("found"), checked_at=bindparam("now"), due_at=None, tries=0, last_error=None
+    entity_id=bindparam("found"), checked_at=bindparam("now"), due_at=None, tries=0, last_error=None, waits_for=None
 )
-POSTPONED = GIVE_BACK.values(due_at=bindparam("due"), tries=bindparam("new_tries"), last_error=bindparam("reason_"))
+POSTPONED = GIVE_BACK.values(
+    due_at=bindparam("due"), tries=bindparam("new_tries"), last_error=bindparam("reason_"), waits_for=bindparam("wait")
+)
 SET_FREE = update(changes).where(WAITING).values(entity_id=bindparam("found"), state=ChangeState.PENDING, reason=None)
 WAIT_OR_REFUSE = (
     update(changes)
@@ -79,10 +86,12 @@ ASLEEP = (
     .cte("asleep")
 )
 WAKE = update(references).where(tuple_(*KEY).in_(select(ASLEEP))).values(due_at=bindparam("now"))
-STOP_IF_DONE = update(references).where(here(*KEY), ~exists().where(WAITING)).values(due_at=None, tries=0)
+STOP_IF_DONE = (
+    update(references).where(here(*KEY), ~exists().where(WAITING)).values(due_at=None, tries=0, waits_for=None)
+)
 
 #: What a row of a reference that is to be looked up has.
-ASKED = (*KEY, references.c.due_at, references.c.leased_until, references.c.tries)
+ASKED = (*KEY, references.c.due_at, references.c.leased_until, references.c.tries, references.c.lane)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +102,12 @@ class Question:
     reference: Reference
     lease: str
     tries: int
+    lane: str = ""
+
+    @property
+    def source(self) -> str:
+        """The source that asked last."""
+        return self.lane.partition(" ")[2]
 
 
 class References:
@@ -105,23 +120,26 @@ class References:
         with_news = insert.excluded.due_at + case((references.c.tries == 0, 0), else_=LONGEST_WAIT_WITH_NEWS)
         self.ask = insert.on_conflict_do_update(
             index_elements=list(references.primary_key),
-            set_={"due_at": case((references.c.due_at < with_news, references.c.due_at), else_=with_news)},
+            set_={
+                "due_at": case((references.c.due_at < with_news, references.c.due_at), else_=with_news),
+                "lane": insert.excluded.lane,
+            },
         )
         answer = database.insert(references)
         learned = {name: answer.excluded[name] for name in ("entity_id", "checked_at")}
         self.learn = answer.on_conflict_do_update(index_elements=list(references.primary_key), set_=learned)
 
     def resolve(
-        self, connection: Connection, wanted: Collection[tuple[str, Reference]], now: int
+        self, connection: Connection, wanted: Mapping[tuple[str, Reference], str], now: int
     ) -> Mapping[tuple[str, Reference], str]:
-        """The entity ids that are known. The others become due for a lookup."""
+        """The entity ids that are known. The others become due for a lookup. `wanted`: with the source that asks."""
         known = {(entity, reference): reference.value for entity, reference in wanted if reference.kind == "id"}
         asked = sorted((entity, *reference) for entity, reference in wanted if reference.kind != "id")
         if not asked:
             return known
         known |= answers(connection, asked, now - self.cache)
         unknown = [
-            {"entity": entity, "kind": kind, "value": value, "due_at": now, "leased_until": 0, "tries": 0}
+            asked_row(entity, Reference(kind, value), wanted[entity, Reference(kind, value)], now)
             for entity, kind, value in asked
             if (entity, Reference(kind, value)) not in known
         ]
@@ -157,11 +175,13 @@ class References:
             with self.database.write_one() as connection:
                 connection.execute(WAKE, given)
 
-    def claim(self, lease: str, limit: int, now: int, until: int) -> list[Question]:
-        given = {"now": now, "most": limit, "new_lease": lease, "until": until}
-        with self.database.write_one() as connection:
-            rows = connection.execute(CLAIM, given)
-            return [Question(row.entity, Reference(row.kind, row.value), lease, row.tries) for row in rows]
+    def claim(self, lease: str, limit: int, now: int, until: int, lanes: Sequence[str] | None = None) -> list[Question]:
+        """Lease up to `limit` due lookups until `until`. Returns them: see `Entities.claim`."""
+        given = {"now": now, "new_lease": lease, "until": until}
+        if lanes is None:
+            lanes = all_lanes(self.database, references, now)
+        rows = claim_by_lane(self.database, CLAIM, lanes, limit, given)
+        return [Question(row.entity, Reference(row.kind, row.value), lease, row.tries, row.lane) for row in rows]
 
     def answer(self, question: Question, entity_id: str, now: int) -> bool:
         """Remember the answer and set free what was parked for it. False, and nothing, if the lease was lost."""
@@ -170,16 +190,26 @@ class References:
             if connection.execute(ANSWERED, given).rowcount != 1:
                 return False
             connection.execute(SET_FREE, given)
-            self.queue.make_due(connection, [(question.entity, entity_id)], now)
+            self.queue.make_due(connection, {(question.entity, entity_id): question.source}, now)
         return True
 
-    def postpone(self, question: Question, retry_at: int, reason: str, *, tries: int, refuse_before: int = 0) -> bool:
+    def postpone(
+        self,
+        question: Question,
+        retry_at: int,
+        reason: str,
+        *,
+        tries: int,
+        refuse_before: int = 0,
+        waits_for: Wait | None = None,
+    ) -> bool:
         """No answer yet: ask again later. What has been parked since before `refuse_before` is refused."""
         given = key_of(question) | {
             "due": retry_at,
             "new_tries": tries,
             "reason_": reason,
             "refuse_before": refuse_before,
+            "wait": waits_for,
         }
         with self.database.write() as connection:
             if connection.execute(POSTPONED, given).rowcount != 1:
@@ -192,6 +222,12 @@ class References:
         """Give back what was claimed and not begun."""
         with self.database.write_one() as connection:
             connection.execute(GIVE_BACK, key_of(question))
+
+
+def asked_row(entity: str, reference: Reference, source: str, now: int) -> dict[str, object]:
+    lane = lookup_lane(entity, reference, source)
+    where = {"entity": entity, "kind": reference.kind, "value": reference.value}
+    return {**where, "due_at": now, "leased_until": 0, "tries": 0, "lane": lane}
 
 
 def key_of(question: Question) -> dict[str, object]:

@@ -52,6 +52,7 @@ def change_of(row: Row[Any]) -> StoredChange:
         state=ChangeState(row.state),
         reason=row.reason,
         partial=row.partial,
+        retry_at=row.retry_at,
         digest=row.digest,
     )
 

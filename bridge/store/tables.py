@@ -3,6 +3,8 @@
 A change here needs a migration beside it; the tests compare the two.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -14,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
     false,
     literal_column,
     not_,
@@ -63,7 +66,7 @@ LEFT = state_is(events.c.state, EventState.FAILED, EventState.IGNORED)
 #: Nearly all are. Said so that PostgreSQL expects that, even if its statistics are of a time when nearly none were.
 TRANSLATED = not_(state_is(events.c.state.concat(""), *(one for one in EventState if one != EventState.TRANSLATED)))
 Index("events_source", events.c.source, events.c.id)
-index_part("events_received", RECEIVED, events.c.id)
+index_part("events_received", RECEIVED, events.c.source, events.c.id)
 index_part("events_left", LEFT, events.c.state, events.c.id)
 index_part("events_left_source", LEFT, events.c.source, events.c.state, events.c.id)
 
@@ -88,6 +91,8 @@ changes = Table(
     Column("partial", Boolean, nullable=False, server_default=false()),
     Column("retry_at", Number),
     Column("digest", Text),
+    #: The key whose unique value another entity holds. Null: the change does not wait for one.
+    Column("conflict", Text),
     sqlite_autoincrement=True,
 )
 OPEN = state_is(changes.c.state, ChangeState.PENDING, ChangeState.PARKED)
@@ -101,6 +106,8 @@ index_part("changes_open", OPEN, changes.c.entity, changes.c.entity_id, *AGE)
 index_part("changes_parked", PARKED, changes.c.entity, changes.c.reference_kind, changes.c.reference_value)
 index_part("changes_refused", REFUSED, changes.c.event)
 index_part("changes_undone", UNDONE, changes.c.state, changes.c.id)
+CONFLICTING = and_(OPEN, changes.c.conflict.is_not(None))
+index_part("changes_conflict", CONFLICTING, changes.c.entity, changes.c.conflict, changes.c.entity_id)
 
 #: The work queue: an entity is here while it has open changes.
 entities = Table(
@@ -115,8 +122,15 @@ entities = Table(
     Column("last_error", Text),
     #: How often somebody who had lost the lease has written all the same.
     Column("doubts", Integer, nullable=False, server_default="0"),
+    #: Lanes are served in turn, so that one source cannot delay another: see `store.lanes`.
+    Column("lane", Text, nullable=False, server_default=""),
+    #: What only time or an operator can give: see `model.Wait`.
+    Column("waits_for", Text),
+    #: How far the search for a key that Metronome refuses has come: see `store.isolation`.
+    Column("isolation", Text),
 )
-Index("entities_due", entities.c.due_at)
+Index("entities_due", entities.c.lane, entities.c.due_at)
+index_part("entities_waiting", entities.c.waits_for.is_not(None), entities.c.waits_for)
 
 fields = Table(
     "fields",
@@ -165,8 +179,11 @@ references = Table(
     Column("leased_until", Number, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("last_error", Text),
+    Column("lane", Text, nullable=False, server_default=""),
+    Column("waits_for", Text),
 )
-index_part("references_due", references.c.due_at.is_not(None), references.c.due_at)
+index_part("references_due", references.c.due_at.is_not(None), references.c.lane, references.c.due_at)
+index_part("references_waiting", references.c.waits_for.is_not(None), references.c.waits_for)
 
 #: Requests that were refused while a mapping file asked for them to be kept.
 captures = Table(
@@ -195,21 +212,27 @@ capturing = Table(
     Column("began_at", Number, nullable=False),
 )
 
-#: One row: how many calls to Metronome may be made, for all replicas. See `model.GateState`.
-gate = Table(
-    "gate",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("closed_until", Number, nullable=False),
-    Column("cause", Text),
-    Column("reason", Text),
-    Column("closings", Integer, nullable=False),
-    Column("width", Integer, nullable=False),
-    Column("in_flight", Integer, nullable=False),
-    Column("permits_end", Number, nullable=False),
-    Column("widened_at", Number, nullable=False),
-    Column("next_call_at", Number, nullable=False),
-)
+
+def gate_columns() -> list[Column[Any]]:
+    """What is remembered of a gate: see `model.GateState`."""
+    return [
+        Column("closed_until", Number, nullable=False),
+        Column("cause", Text),
+        Column("reason", Text),
+        Column("closings", Integer, nullable=False),
+        Column("width", Integer, nullable=False),
+        Column("in_flight", Integer, nullable=False),
+        Column("permits_end", Number, nullable=False),
+        Column("widened_at", Number, nullable=False),
+        Column("next_call_at", Number, nullable=False),
+    ]
+
+
+#: One row: how many calls to Metronome may be made, for all replicas.
+gate = Table("gate", metadata, Column("id", Integer, primary_key=True), *gate_columns())
+
+#: The same for single endpoints: only those that are not wide open have a row.
+endpoint_gates = Table("endpoint_gates", metadata, Column("endpoint", Text, primary_key=True), *gate_columns())
 
 #: Customers by their custom fields: hints, since whoever is found here is looked at again before anything is written.
 index_entries = Table(

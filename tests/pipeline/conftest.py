@@ -1,8 +1,10 @@
 import pytest
 
+from bridge.model import Endpoint, GateState
 from bridge.pipeline.deliver import Deliverer
 from bridge.pipeline.gatekeeper import Gatekeeper
 from bridge.pipeline.resolve import Resolver
+from bridge.pipeline.swap import Swapper
 from bridge.times import DAY, SECOND
 from tests.support.clock import Clock
 from tests.support.lookups import LEASE, finding
@@ -23,13 +25,17 @@ class Pipeline:
         self.keys = {"crm"}
         # PostgreSQL has a time of its own, and tests have theirs.
         store.gate.change = lambda step, now, change=store.gate.change: change(lambda state, _: step(state, now), now)
+        store.endpoint_gates.change = lambda endpoint, step, now, change=store.endpoint_gates.change: change(
+            endpoint, lambda state, _: step(state, now), now
+        )
         self.gatekeeper = Gatekeeper(
             store.gate,
+            store.endpoint_gates,
             rate=given.get("rate", 0),
             permit_for=LEASE,
             clock=self.clock,
             jitter=lambda: 1.0,
-            alarm=self.alarms.append,
+            alarm=lambda state, _endpoint: self.alarms.append(state),
         )
         common = {
             "clock": self.clock,
@@ -39,6 +45,8 @@ class Pipeline:
         }
         self.deliverer = Deliverer(
             store.entities,
+            store.conflicts,
+            Swapper(store.entities, store.conflicts, clock=self.clock, new_lease=lambda: "swap"),
             self.gatekeeper,
             self.metronome,
             call_budget=13 * SECOND,
@@ -74,6 +82,11 @@ class Pipeline:
         """State and reason of the changes of an event, by its own id."""
         number = next(found.id for found in self.store.events.find(limit=10_000) if found.event_id == event_id)
         return [(change.state, change.reason) for change in self.store.changes.of_event(number)]
+
+    def gate(self, endpoint=Endpoint.SET_VALUES):
+        """The gate of an endpoint, or with None the one for all calls."""
+        state = self.store.gate.state() if endpoint is None else self.store.endpoint_gates.states().get(endpoint)
+        return state or GateState()
 
     def state(self, event_id="evt_1"):
         ((state, _),) = self.states(event_id)

@@ -1,12 +1,14 @@
 """Calls of a command: paid for like all others, patient with what passes, and plain about what does not."""
 
+from dataclasses import replace
+
 import pytest
 
 from bridge.errors import BridgeError, OperatorError
 from bridge.model import Cause, GateState, Outcome, Verdict
-from bridge.pipeline.caller import MAX_TRIES, PATIENCE, Caller, OwnGate
+from bridge.pipeline.caller import MAX_TRIES, PATIENCE, Caller, OwnEndpointGates, OwnGate
 from bridge.pipeline.gatekeeper import Gatekeeper
-from bridge.times import HOUR, SECOND
+from bridge.times import HOUR, MINUTE, SECOND
 from tests.support.clock import Clock
 
 OK = Outcome(Verdict.ACCEPTED, 200)
@@ -22,10 +24,17 @@ class Setting:
         self.gate = OwnGate()
         self.gate.change(lambda before, _: (state or before, None), 0)
         self.alarms = []
+        endpoints = OwnEndpointGates()
         keeper = Gatekeeper(
-            self.gate, rate=rate, permit_for=HOUR, clock=self.clock, jitter=lambda: 1.0, alarm=self.alarms.append
+            self.gate,
+            endpoints,
+            rate=rate,
+            permit_for=HOUR,
+            clock=self.clock,
+            jitter=lambda: 1.0,
+            alarm=lambda state, _endpoint: self.alarms.append(state),
         )
-        self.caller = Caller(keeper, clock=self.clock, jitter=lambda: 1.0, sleep=self.sleep)
+        self.caller = Caller(keeper, endpoints, clock=self.clock, jitter=lambda: 1.0, sleep=self.sleep)
         self.made_at = []
 
     def sleep(self, seconds):
@@ -103,8 +112,17 @@ def test_a_gate_that_is_closed_is_waited_for_and_its_place_given_back():
 
 
 def test_a_gate_that_stays_closed_is_named_with_its_reason():
-    state = GateState(closed_until=Clock()() + PATIENCE + SECOND, cause=Cause.LIMITED, reason="come tomorrow", width=1)
+    clock = Clock()
+    state = GateState(closed_until=clock() + MINUTE, cause=Cause.LIMITED, reason="come tomorrow", width=1)
     setting = Setting(state=state)
+
+    def sleep(seconds):
+        """Other processes make calls meanwhile, and are limited again and again."""
+        setting.sleep(seconds)
+        setting.gate.change(lambda before, now: (replace(before, closed_until=now + MINUTE), None), setting.clock())
+
+    setting.caller.sleep = sleep
     with pytest.raises(BridgeError, match=r"until 2026-.*limited\): come tomorrow"):
         setting.ask(OK)
     assert setting.made_at == []
+    assert setting.clock() <= clock() + PATIENCE

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from bridge.model import Cause, ChangeState, Outcome, Verdict
+from bridge.model import Cause, ChangeState, Endpoint, Gates, GateState, Outcome, Verdict
 from bridge.pipeline.gatekeeper import SPENT
 from bridge.times import DAY, HOUR, MINUTE, SECOND
 from tests.pipeline.conftest import LEASE
@@ -109,25 +109,103 @@ def test_a_limit_closes_the_gate_for_everybody_and_counts_no_try(pipeline):
     assert claim.tries == 0
 
 
-def test_a_refused_token_blames_no_event_and_raises_an_alarm(pipeline):
-    pipeline.metronome.judge = answers(Outcome(Verdict.UNAUTHORIZED, 401, "bad token"))
+def many(number):
+    return [f"{n:08x}{ENTITY_ID[8:]}" for n in range(number)]
+
+
+@pytest.mark.parametrize("verdict", [Verdict.UNAUTHORIZED, Verdict.FORBIDDEN])
+def test_a_permission_that_is_missing_for_one_entity_delays_no_other(pipeline, verdict):
+    refused = Outcome(verdict, 403, "no access to this resource")
+    pipeline.metronome.judge = lambda _call, entity_id, _values: refused if entity_id == OTHER_ID else OK
+    pipeline.receive(asking("evt_bad", {"tier": "gold"}, NOW, OTHER_ID))
+    for number in range(30):
+        pipeline.receive(asking(f"evt_{number}", {"n": str(number)}, NOW + number))
+        pipeline.deliver()
+        pipeline.clock.advance(MINUTE)
+    assert pipeline.alarms == []
+    assert pipeline.metronome.held == {ENTITY_ID: {"n": "29"}}
+    ((state, reason),) = pipeline.states("evt_bad")
+    assert state == ChangeState.PARKED
+    assert "POST /v1/customFields/setValues" in reason
+    assert "403: no access to this resource" in reason
+    assert pipeline.store.backlog.waiting()["permission"] == 1
+
+
+def test_a_permission_is_waited_for_without_end_and_used_once_it_is_there(pipeline):
+    pipeline.metronome.judge = lambda *_: Outcome(Verdict.FORBIDDEN, 403, "no access")
     pipeline.receive(asking("evt_1", {"tier": "gold"}))
-    pipeline.deliver()
-    assert pipeline.state() == ChangeState.PENDING
-    assert [state.cause for state in pipeline.alarms] == [Cause.UNAUTHORIZED]
-    pipeline.clock.advance(30 * SECOND)
+    for _ in range(40):
+        pipeline.deliver()
+        pipeline.clock.advance(DAY)
+    assert pipeline.state() == ChangeState.PARKED
+    pipeline.metronome.judge = answers()
     pipeline.deliver()
     assert pipeline.metronome.held[ENTITY_ID] == {"tier": "gold"}
+    assert pipeline.store.backlog.waiting() == {}
+
+
+def test_a_value_that_the_token_may_not_set_does_not_hold_back_the_others(pipeline):
+    refused = Outcome(Verdict.FORBIDDEN, 403, "blocked by a firewall")
+    pipeline.metronome.judge = lambda _call, _id, values: refused if "<script>" in values.values() else OK
+    pipeline.receive(
+        *[asking(f"evt_{n}", {f"key_{n}": "<script>" if n == 3 else "good"}, NOW + n) for n in range(8)],
+    )
+    pipeline.deliver()
+    assert pipeline.metronome.held[ENTITY_ID] == {f"key_{n}": "good" for n in range(8) if n != 3}
+    assert pipeline.state("evt_3") == ChangeState.PARKED
+
+
+def test_a_token_that_is_refused_everywhere_closes_the_gate_for_all(pipeline):
+    pipeline.metronome.judge = lambda *_: Outcome(Verdict.UNAUTHORIZED, 401, "bad token")
+    pipeline.store.gate.state()
+    pipeline.gatekeeper.report(Outcome(Verdict.UNAUTHORIZED, 401), Endpoint.CUSTOMERS, "cus_1")
+    pipeline.receive(*[asking(f"evt_{n}", {"tier": "gold"}, NOW, one) for n, one in enumerate(many(9))])
+    pipeline.deliver()
+    assert [state.cause for state in pipeline.alarms] == [Cause.UNAUTHORIZED]
+    assert not pipeline.gate(None).is_open(pipeline.clock())
+    assert {pipeline.state(f"evt_{n}") for n in range(9)} <= {ChangeState.PENDING, ChangeState.PARKED}
+    pipeline.metronome.judge = answers()
+    pipeline.clock.advance(MINUTE)
+    pipeline.deliver()
+    assert pipeline.metronome.held == {one: {"tier": "gold"} for one in many(9)}
+
+
+def test_an_endpoint_that_is_refused_for_ten_entities_in_a_row_is_closed_alone(pipeline):
+    pipeline.metronome.judge = lambda *_: Outcome(Verdict.FORBIDDEN, 403, "not your endpoint")
+    pipeline.receive(*[asking(f"evt_{n}", {"tier": "gold"}, NOW, one) for n, one in enumerate(many(10))])
+    pipeline.deliver()
+    assert (pipeline.gate().cause, pipeline.gate(None)) == (Cause.FORBIDDEN, GateState())
+
+
+def test_a_limit_of_one_customer_delays_only_that_one(pipeline):
+    limited = Outcome(Verdict.LIMITED, 429, "slow down", 30 * SECOND, scope="customer")
+    pipeline.metronome.judge = lambda _call, entity_id, _values: limited if entity_id == OTHER_ID else OK
+    pipeline.receive(asking("evt_1", {"tier": "gold"}), asking("evt_2", {"tier": "gold"}, NOW, OTHER_ID))
+    pipeline.deliver()
+    assert (pipeline.alarms, pipeline.gate(), pipeline.gate(None)) == ([], GateState(), GateState())
+    assert pipeline.metronome.held == {ENTITY_ID: {"tier": "gold"}}
+    assert pipeline.store.backlog.waiting() == {"rate limit": 1}
+    pipeline.metronome.judge = answers()
+    pipeline.clock.advance(30 * SECOND - 1)
+    assert pipeline.deliver() == 0
+    pipeline.clock.advance(1)
+    assert pipeline.deliver() == 1
+
+
+def test_a_limit_of_the_client_closes_the_gate_of_that_endpoint(pipeline):
+    pipeline.metronome.judge = answers(Outcome(Verdict.LIMITED, 429, "slow down", 7 * SECOND, scope="client"))
+    pipeline.receive(asking("evt_1", {"tier": "gold"}))
+    pipeline.deliver()
+    assert (pipeline.gate().closed_until, pipeline.gate(None)) == (NOW + 7 * SECOND, GateState())
 
 
 def test_many_failures_in_a_row_are_an_outage_and_no_entity_is_to_blame(pipeline):
     pipeline.metronome.judge = lambda *_: DOWN
-    ids = [f"{number:08x}{ENTITY_ID[8:]}" for number in range(8)]
-    pipeline.receive(*[asking(f"evt_{n}", {"tier": "gold"}, NOW, one) for n, one in enumerate(ids)])
+    pipeline.receive(*[asking(f"evt_{n}", {"tier": "gold"}, NOW, one) for n, one in enumerate(many(8))])
     claims = pipeline.claim()
     for claim in claims[:5]:
         pipeline.deliverer.deliver(claim)
-    gate = pipeline.store.gate.state()
+    gate = pipeline.gate()
     assert (gate.cause, gate.width, gate.is_open(pipeline.clock())) == (Cause.OUTAGE, 1, False)
     for claim in claims[5:]:
         pipeline.deliverer.deliver(claim)
@@ -143,7 +221,7 @@ def test_one_failing_entity_is_no_outage(pipeline):
         pipeline.receive(*both)
         pipeline.deliver()
         pipeline.clock.advance(60 * SECOND)
-    assert pipeline.store.gate.state().is_wide_open
+    assert pipeline.gate().is_wide_open
     assert pipeline.metronome.held == {ENTITY_ID: {"n": "8"}}
 
 
@@ -151,7 +229,7 @@ def test_calls_beyond_the_first_of_a_job_are_paid_for_from_the_budget(make_pipel
     pipeline = make_pipeline(rate=2 / SPENT)
     pipeline.receive(asking("evt_1", {"tier": "gold", "coupon": None}))
     (claim,) = pipeline.claim()
-    assert pipeline.gatekeeper.admit(pipeline.store.gate.state(), 1).granted == 1
+    assert pipeline.gatekeeper.admit(Gates(pipeline.gate(None)), Endpoint.SET_VALUES, 1).granted == 1
     pipeline.deliverer.deliver(claim)
     assert [call for call, _, _ in pipeline.metronome.calls] == ["set", "delete"]
     assert pipeline.slept == [0.48]

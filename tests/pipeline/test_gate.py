@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.model import Cause, GateState, Outcome, Verdict
-from bridge.pipeline.gate import FIRST_WIDTH, WIDE_OPEN, admit, after, pay, released, returned, widened
-from bridge.times import HOUR, MILLISECOND, SECOND
+from bridge.pipeline.gate import FIRST_WIDTH, WIDE_OPEN, admit, closed, pay, released, unspent, widened
+from bridge.times import DAY, HOUR, MILLISECOND, MINUTE, SECOND
 from tests.support.making import NOW
 
 OK = Outcome(Verdict.ACCEPTED, 200)
@@ -21,8 +21,15 @@ def ask(state, wanted, now=NOW, rate=0.0):
     return admit(state, wanted, now, rate=rate, permit_for=30 * SECOND)
 
 
-def happen(state, outcome, now=NOW, *, failing=False):
-    return after(state, outcome, now, jitter=1.0, failing=failing)
+CAUSES = {Verdict.LIMITED: Cause.LIMITED, Verdict.UNAVAILABLE: Cause.OUTAGE, Verdict.UNAUTHORIZED: Cause.UNAUTHORIZED}
+
+
+def happen(state, outcome, now=NOW):
+    return closed(state, CAUSES[outcome.verdict], outcome, now, 1.0)
+
+
+def returned(state, unused, *, rate):
+    return released(unspent(state, unused, rate), unused)
 
 
 def test_a_wide_open_gate_lets_everybody_through_and_counts_nobody():
@@ -75,9 +82,9 @@ def test_after_a_limit_the_gate_widens_by_the_second():
     assert widened(state, state.closed_until + SECOND).width == FIRST_WIDTH + 2
 
 
-@pytest.mark.parametrize(("outcome", "failing"), [(DOWN, True), (BAD_TOKEN, False)])
-def test_after_an_outage_one_probe_at_a_time_goes_through(outcome, failing):
-    state = happen(GateState(), outcome, failing=failing)
+@pytest.mark.parametrize("outcome", [DOWN, BAD_TOKEN])
+def test_after_an_outage_one_probe_at_a_time_goes_through(outcome):
+    state = happen(GateState(), outcome)
     state, first = ask(state, 8, state.closed_until)
     state, second = ask(state, 8, state.closed_until)
     assert (first.granted, first.counted, second.granted) == (1, True, 0)
@@ -85,14 +92,14 @@ def test_after_an_outage_one_probe_at_a_time_goes_through(outcome, failing):
 
 
 def test_a_probe_that_fails_closes_the_gate_again_for_longer():
-    state = happen(GateState(), DOWN, failing=True)
+    state = happen(GateState(), DOWN)
     again = happen(state, DOWN, state.closed_until)
     assert again.closings == 2
     assert again.closed_until - state.closed_until > state.closed_until - NOW
 
 
 def test_probes_that_succeed_reopen_the_gate_in_steps():
-    state, widths = happen(GateState(), DOWN, failing=True), []
+    state, widths = happen(GateState(), DOWN), []
     while not state.is_wide_open:
         widths.append(state.width)
         state = widened(state, state.closed_until)
@@ -100,14 +107,18 @@ def test_probes_that_succeed_reopen_the_gate_in_steps():
     assert state == GateState()
 
 
-def test_single_failures_do_not_close_a_wide_open_gate():
-    assert happen(GateState(), DOWN) == GateState()
+@pytest.mark.parametrize("asked", [90 * SECOND, HOUR, 365 * DAY])
+def test_no_gate_is_closed_for_longer_than_a_minute_without_a_probe(asked):
+    state = happen(GateState(), replace(LIMIT, retry_after=asked))
+    assert state.closed_until == NOW + MINUTE
+    assert ask(state, 9, NOW + MINUTE)[1].granted > 0
 
 
-@pytest.mark.parametrize("verdict", [Verdict.REFUSED, Verdict.UNKNOWN, Verdict.ACCEPTED])
-def test_an_answer_about_the_write_itself_is_a_healthy_one(verdict):
-    state = GateState(cause=Cause.OUTAGE, width=1, closings=1)
-    assert happen(state, Outcome(verdict)).width == 2
+def test_a_wait_that_no_closing_can_ask_for_is_ignored():
+    """The machine's clock was a day ahead when the gate closed."""
+    state = GateState(closed_until=NOW + DAY, cause=Cause.OUTAGE, width=1)
+    assert state.is_open(NOW)
+    assert ask(state, 9)[1].granted == 1
 
 
 def test_places_are_given_back():

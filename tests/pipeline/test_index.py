@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.model import ChangeState, IndexState, Outcome, Reference, Verdict
+from bridge.model import ChangeState, Endpoint, Gates, IndexState, Outcome, Reference, Verdict
 from bridge.pipeline.gatekeeper import SPENT
 from bridge.pipeline.index import ABANDONED_AFTER, CIRCLE, SLICE, advanced, entries_of, stopped, taken
 from bridge.times import DAY, HOUR, SECOND
@@ -177,7 +177,7 @@ def test_every_page_is_paid_for_and_what_needs_no_call_is_not(make_pipeline):
     paying.metronome.page_size = 1
     paying.metronome.people = {ENTITY_ID: {"crm": "A-1"}, OTHER_ID: {"crm": "A-2"}, THIRD_ID: {"crm": "A-3"}}
     ask(paying)
-    paying.gatekeeper.admit(paying.store.gate.state(), 1)
+    paying.gatekeeper.admit(Gates(paying.gate(None)), Endpoint.CUSTOMERS, 1)
     paying.resolve()
     assert paying.slept == [0.48, 0.98]
     paid = paying.store.gate.state().next_call_at
@@ -225,7 +225,7 @@ def test_while_one_replica_reads_the_others_wait(crowd):
     ask(crowd, reference=crm("A-1"))
     assert crowd.resolve() == 1
     assert crowd.metronome.lookups == 0
-    assert crowd.states() == [(ChangeState.PARKED, "Metronome's customers are being read, to find it among them")]
+    assert crowd.states() == [(ChangeState.PARKED, "waits for the index of Metronome's customers")]
     assert crowd.store.glance(crowd.clock()).reference_due == NOW + SECOND
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from bridge.model import ChangeState, Outcome, Reference, Verdict
+from bridge.model import ChangeState, Endpoint, Gates, Outcome, Reference, Verdict
 from bridge.pipeline.gatekeeper import SPENT
 from bridge.times import DAY, SECOND
 from tests.support.making import ENTITY_ID, NOW, OTHER_ID, change, event, translated
@@ -76,7 +76,7 @@ def test_two_references_to_one_entity_end_in_the_same_truth(waiting):
         (Outcome(Verdict.UNAVAILABLE, 503), True),
         (Outcome(Verdict.REFUSED, 400, "bad alias"), True),
         (Outcome(Verdict.LIMITED, 429, "", SECOND), False),
-        (Outcome(Verdict.UNAUTHORIZED, 401), False),
+        (Outcome(Verdict.UNAUTHORIZED, 401), True),
     ],
 )
 def test_a_lookup_that_fails_is_made_again(waiting, outcome, gate_open):
@@ -101,7 +101,7 @@ def test_every_page_of_a_lookup_is_paid_for(make_pipeline):
     paying.metronome.pages = 3
     paying.metronome.aliases["cus_1"] = [ENTITY_ID]
     ask(paying, "evt_1")
-    paying.gatekeeper.admit(paying.store.gate.state(), 1)
+    paying.gatekeeper.admit(Gates(paying.gate(None)), Endpoint.CUSTOMERS, 1)
     assert (paying.resolve(), paying.deliver()) == (1, 1)
     assert paying.metronome.lookups == 3
     assert paying.slept == [0.48, 0.98]
@@ -213,6 +213,6 @@ def test_both_calls_for_a_contract_are_paid_for(make_pipeline):
     paying.metronome.aliases["cus_1"] = [ENTITY_ID]
     paying.metronome.listed[ENTITY_ID] = [{"id": CONTRACT_ID, "uniqueness_key": "K-1"}]
     ask_contract(paying)
-    paying.gatekeeper.admit(paying.store.gate.state(), 1)
+    paying.gatekeeper.admit(Gates(paying.gate(None)), Endpoint.CUSTOMERS, 1)
     assert (paying.resolve(), paying.deliver()) == (1, 1)
     assert paying.slept == [0.48]

@@ -9,7 +9,9 @@ from bridge.model import Cause, ChangeState, GateState, Outcome, Reference, Verd
 from bridge.pipeline.deliver import Deliverer
 from bridge.pipeline.gatekeeper import Gatekeeper
 from bridge.pipeline.resolve import Resolver
-from bridge.pipeline.worker import STANDING_BACK_THREADS, Worker
+from bridge.pipeline.swap import Swapper
+from bridge.pipeline.translator import Translator
+from bridge.pipeline.worker import BUSY_THREADS, Worker
 from bridge.times import DAY, SECOND
 from tests.support.lookups import finding
 from tests.support.making import ENTITY_ID, NOW, asking, by_payload, change, event, translated
@@ -26,11 +28,19 @@ def start(store):
     def begin(metronome, translate=by_payload, threads=4, rate=0, crowded=lambda: False):
         clock = SteadyClock()
         gatekeeper = Gatekeeper(
-            store.gate, rate=rate, permit_for=30 * SECOND, clock=clock, jitter=lambda: 0.01, alarm=lambda _: None
+            store.gate,
+            store.endpoint_gates,
+            rate=rate,
+            permit_for=30 * SECOND,
+            clock=clock,
+            jitter=lambda: 0.01,
+            alarm=lambda *_: None,
         )
         common = {"clock": clock, "jitter": lambda: 0.01, "sleep": threading.Event().wait, "park_for": DAY}
         deliverer = Deliverer(
             store.entities,
+            store.conflicts,
+            Swapper(store.entities, store.conflicts, clock=clock, new_lease=lambda: "swap"),
             gatekeeper,
             metronome,
             call_budget=SECOND,
@@ -41,7 +51,7 @@ def start(store):
         resolver = Resolver(store.references, gatekeeper, *finding(store, metronome, clock), **common)
         worker = Worker(
             store,
-            translate=translate,
+            translator=Translator(store.events, translate, clock=clock),
             deliverer=deliverer,
             resolver=resolver,
             gatekeeper=gatekeeper,
@@ -113,7 +123,7 @@ def test_a_failed_call_is_made_again_without_any_signal(store, start):
 
 def test_nothing_is_called_while_the_gate_is_closed(store, start):
     metronome = FakeMetronome()
-    close(store, GateState(closed_until=now() + 3600 * SECOND, cause=Cause.LIMITED, width=1))
+    close(store, GateState(closed_until=now() + 50 * SECOND, cause=Cause.LIMITED, width=1))
     start(metronome)
     receive(store, asking("evt_1", {"tier": "gold"}))
     assert until(lambda: store.glance(now()).entity_due is not None)
@@ -204,9 +214,9 @@ def test_while_webhooks_crowd_in_few_are_delivered_at_a_time_and_all_of_them_aft
     store.events.add("stripe", [asking(f"evt_{one}", {"n": "1"}, NOW, one) for one in ids], {}, now())
     start(metronome, threads=6, crowded=crowd.is_set)
     assert until(lambda: len(metronome.held) >= 4)
-    assert most[0] <= STANDING_BACK_THREADS
+    assert most[0] <= BUSY_THREADS
     crowd.clear()
-    assert until(lambda: most[0] > STANDING_BACK_THREADS)
+    assert until(lambda: most[0] > BUSY_THREADS)
     enough.set()
     assert until(lambda: len(metronome.held) == len(ids))
 
