@@ -91,16 +91,16 @@ class Gatekeeper:
         self.seen = seen
         if seen.all.is_wide_open and endpoint not in seen.endpoints and not self.rate:
             return Admission(wanted)
-        first = Admission(wanted)
+        own, shared = Admission(wanted), None
         if endpoint in seen.endpoints:
-            first = self.change(endpoint, lambda state, now: self.ask(state, wanted, now, rate=0))
-        if not first.granted or (seen.all.is_wide_open and not self.rate):
-            return first
-        second = self.change(None, lambda state, now: self.ask(state, first.granted, now, rate=self.rate))
-        if first.counted and (unused := first.granted - second.granted):
-            self.change(endpoint, lambda state, _: (released(state, unused), None))
-        held = (*((endpoint,) if first.counted else ()), *((None,) if second.counted else ()))
-        return Admission(second.granted, max(first.wait, second.wait), counted=bool(held), held=held)
+            own = self.change(endpoint, lambda state, now: self.ask(state, wanted, now, rate=0))
+        if own.granted and (self.rate or not seen.all.is_wide_open):
+            shared = self.change(None, lambda state, now: self.ask(state, own.granted, now, rate=self.rate))
+            if own.counted and (unused := own.granted - shared.granted):
+                self.change(endpoint, lambda state, _: (released(state, unused), None))
+        held = (*((endpoint,) if own.counted else ()), *((None,) if shared and shared.counted else ()))
+        granted, wait = (shared.granted, max(own.wait, shared.wait)) if shared else (own.granted, own.wait)
+        return Admission(granted, wait, counted=bool(held), held=held)
 
     def ask(self, state: GateState, wanted: int, now: int, *, rate: float) -> tuple[GateState, Admission]:
         return admit(state, wanted, now, rate=rate, permit_for=self.permit_for)
