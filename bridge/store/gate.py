@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
 from bridge.model import Cause, GateState
 from bridge.store.database import Database
@@ -22,18 +22,20 @@ class Gate:
         self.hold = select(*COLUMNS, database.now).with_for_update()
 
     def state(self) -> GateState:
-        with self.database.read() as connection:
-            return state_of(tuple(connection.execute(READ).one()))
+        return self.database.look(lambda connection: state_of(tuple(connection.execute(READ).one())))
 
     def change(self, step: Callable[[GateState, int], tuple[GateState, T]], now: int) -> T:
         """Replace the state by what `step` makes of it and of the time, which is the database's own if it has one."""
-        with self.database.write() as connection:
+
+        def change(connection: Connection) -> T:
             row = tuple(connection.execute(self.hold, {"now": now}).one())
             before = state_of(row[:-1])
             after, result = step(before, row[-1])
             if after != before:
                 connection.execute(update(gate).values(**asdict(after)))
-        return result
+            return result
+
+        return self.database.transact(change)
 
 
 def state_of(row: Sequence[Any]) -> GateState:

@@ -53,6 +53,5 @@ class Glances:
         )
 
     def take(self, now: int) -> Glance:
-        with self.database.read() as connection:
-            row = tuple(connection.execute(self.look, {"now": now}).one())
+        row = self.database.look(lambda connection: tuple(connection.execute(self.look, {"now": now}).one()))
         return Glance(row[0], row[1] is not None, row[2], row[3], state_of(row[4:]))
