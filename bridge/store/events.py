@@ -22,13 +22,13 @@ from sqlalchemy import (
     update,
 )
 
-from bridge.errors import TryAgainError
 from bridge.model import Change, Event, EventState, StoredEvent
 from bridge.store.changes import Changes
 from bridge.store.clock import not_before_last_receipt
 from bridge.store.counts import counted, is_only
 from bridge.store.database import Database, Values, packed
 from bridge.store.group import Group
+from bridge.store.locks import hold, in_order
 from bridge.store.rows import event_of
 from bridge.store.tables import LEFT, RECEIVED, TRANSLATED, events, state_is
 
@@ -99,16 +99,10 @@ class Events:
 
     def store(self, requests: Sequence[Sequence[Row]]) -> list[int]:
         """How many events of each request were new."""
-        rows = [row for request in requests for row in request]
-        given = packed(rows)
-        for tries_left in (1, 0):
-            try:
-                with self.database.write_one(durable=True) as connection:
-                    new = Counter(map(tuple, connection.execute(self.insert, given)))
-                break
-            except TryAgainError:
-                if not tries_left:
-                    raise
+        given = packed([row for request in requests for row in request])
+        new = self.database.transact_one(
+            lambda connection: Counter(map(tuple, connection.execute(self.insert, given))), durable=True
+        )
         return [sum(take(new, row) for row in request) for request in requests]
 
     def known(self, source: str, ids: Sequence[str]) -> set[str]:
@@ -118,13 +112,16 @@ class Events:
 
     def translate(self, translate: Callable[[StoredEvent], Translated], limit: int, now: int) -> int:
         """Turn up to `limit` received events into changes, fewer if they are large, in one transaction. How many."""
-        with self.database.write() as connection:
+
+        def step(connection: Connection) -> int:
             found = connection.execute(self.oldest, {"most": limit})
             done = [(event, translate(event)) for event in map(event_of, found)]
             rows = [(event, change, made.digest) for event, made in done for change in made.changes]
             self.changes.append(connection, rows, now)
             self.mark(connection, done)
-        return len(done)
+            return len(done)
+
+        return self.database.transact(step)
 
     def mark(self, connection: Connection, done: Iterable[tuple[StoredEvent, Translated]]) -> None:
         """One statement for all events that came out alike."""
@@ -191,8 +188,9 @@ class Events:
 
     def replay(self, numbers: Sequence[int]) -> int:
         """Have events translated again by the current mapping. How many there were."""
-        with self.database.write() as connection:
-            # Events first, then their changes, as whoever translates or prunes: else two might wait for each other.
+
+        def step(connection: Connection) -> int:
+            hold(connection, in_order(events, events.c.id.in_(numbers)))
             found = connection.execute(
                 update(events)
                 .where(events.c.id.in_(numbers))
@@ -200,7 +198,9 @@ class Events:
                 .returning(events.c.id)
             ).all()
             self.changes.drop(connection, numbers, "replayed")
-        return len(found)
+            return len(found)
+
+        return self.database.transact(step)
 
 
 def new_row(source: str, event: Event, headers: str, now: int) -> Row:
