@@ -10,6 +10,7 @@ from sqlalchemy.sql import ColumnElement
 from bridge.model import ChangeState, Reference
 from bridge.store.database import Database, packed
 from bridge.store.entities import LONGEST_WAIT_WITH_NEWS, Queue
+from bridge.store.locks import hold, in_order
 from bridge.store.tables import PARKED, changes, references
 
 #: Before the first lookup.
@@ -28,6 +29,7 @@ WAITING = and_(
 )
 
 # Statements are built once: building one takes longer than running it.
+HOLD_WAITING = in_order(changes, WAITING)
 # One for each kind: SQLite reads the whole table for a list of tuples.
 KNOWN = select(references.c.value, references.c.entity_id).where(
     references.c.entity == bindparam("entity_"),
@@ -139,23 +141,22 @@ class References:
         """The entity's id, if it was looked up not long ago."""
         if reference.entity_id:
             return reference.entity_id
-        with self.database.read() as connection:
-            return answers(connection, [(entity, *reference)], now - self.cache).get((entity, reference))
+        which, since = (entity, reference), now - self.cache
+        return self.database.look(lambda connection: answers(connection, [(entity, *reference)], since).get(which))
 
     def remember(self, entity: str, reference: Reference, entity_id: str, now: int) -> None:
         """An answer that came about while another was looked for."""
         kind, value = reference
         row = {"entity": entity, "kind": kind, "value": value, "entity_id": entity_id, "checked_at": now}
-        with self.database.write_one() as connection:
-            connection.execute(self.learn, row | {"leased_until": 0, "tries": 0})
+        given = row | {"leased_until": 0, "tries": 0}
+        self.database.transact_one(lambda connection: connection.execute(self.learn, given))
 
     def wake(self, entity: str, references: Collection[Reference], now: int) -> None:
         """There is news of these, all of one kind: those that somebody waits for are looked up now."""
         values = sorted(reference.value for reference in references)
         if values:
             given = {"entity_": entity, "kind_": next(iter(references)).kind, "values_": values, "now": now}
-            with self.database.write_one() as connection:
-                connection.execute(WAKE, given)
+            self.database.transact_one(lambda connection: connection.execute(WAKE, given))
 
     def claim(self, lease: str, limit: int, now: int, until: int) -> list[Question]:
         given = {"now": now, "most": limit, "new_lease": lease, "until": until}
@@ -166,12 +167,16 @@ class References:
     def answer(self, question: Question, entity_id: str, now: int) -> bool:
         """Remember the answer and set free what was parked for it. False, and nothing, if the lease was lost."""
         given = key_of(question) | {"found": entity_id, "now": now}
-        with self.database.write() as connection:
+
+        def step(connection: Connection) -> bool:
             if connection.execute(ANSWERED, given).rowcount != 1:
                 return False
-            connection.execute(SET_FREE, given)
             self.queue.make_due(connection, [(question.entity, entity_id)], now)
-        return True
+            hold(connection, HOLD_WAITING, given)
+            connection.execute(SET_FREE, given)
+            return True
+
+        return self.database.transact(step)
 
     def postpone(self, question: Question, retry_at: int, reason: str, *, tries: int, refuse_before: int = 0) -> bool:
         """No answer yet: ask again later. What has been parked since before `refuse_before` is refused."""
@@ -181,17 +186,20 @@ class References:
             "reason_": reason,
             "refuse_before": refuse_before,
         }
-        with self.database.write() as connection:
+
+        def step(connection: Connection) -> bool:
             if connection.execute(POSTPONED, given).rowcount != 1:
                 return False
+            hold(connection, HOLD_WAITING, given)
             connection.execute(WAIT_OR_REFUSE, given)
             connection.execute(STOP_IF_DONE, given)
-        return True
+            return True
+
+        return self.database.transact(step)
 
     def release(self, question: Question) -> None:
         """Give back what was claimed and not begun."""
-        with self.database.write_one() as connection:
-            connection.execute(GIVE_BACK, key_of(question))
+        self.database.transact_one(lambda connection: connection.execute(GIVE_BACK, key_of(question)))
 
 
 def key_of(question: Question) -> dict[str, object]:
