@@ -12,6 +12,7 @@ from sqlalchemy.sql import ColumnElement
 
 from bridge.model import Attempt, ChangeState, Field, StoredChange
 from bridge.store.database import Database, packed
+from bridge.store.locks import hold, in_order
 from bridge.store.rows import attempt_of, change_of, field_of
 from bridge.store.tables import AGE, OPEN, attempts, changes, entities, fields
 from bridge.times import MINUTE
@@ -73,9 +74,11 @@ FIRST_RETRY = select(func.min(RETRIED)).where(OPEN, here(changes)).scalar_subque
 WAIT_FOR_RETRY = update(entities).where(here(entities), entities.c.due_at < FIRST_RETRY).values(due_at=FIRST_RETRY)
 REMOVE_IF_DONE = delete(entities).where(here(entities), ~exists().where(OPEN, here(changes)))
 #: Only what is still open: somebody may have dropped or replayed it while the call was under way.
+MARKED = (OPEN, changes.c.id.in_(bindparam("numbers", expanding=True)))
+HOLD_CHANGES = in_order(changes, *MARKED)
 MARK = (
     update(changes)
-    .where(OPEN, changes.c.id.in_(bindparam("numbers", expanding=True)))
+    .where(*MARKED)
     .values(state=bindparam("new_state"), reason=bindparam("new_reason"), retry_at=bindparam("new_retry"))
 )
 DOUBT_FIELDS = (
@@ -163,9 +166,12 @@ class Entities:
 
     def load(self, claim: Claim, now: int) -> Work:
         which = key_of(claim.entity, claim.entity_id)
-        with self.database.read() as connection:
+
+        def step(connection: Connection) -> Work:
             work = tuple(map(change_of, connection.execute(LOAD_CHANGES, which | {"now": now})))
             return Work(work, {row.key: field_of(row) for row in connection.execute(LOAD_FIELDS, which)})
+
+        return self.database.look(step)
 
     def settle(self, claim: Claim, settlement: Settlement, now: int) -> bool:
         """Remember what a delivery came to and give the entity back. False, and nothing, if the lease was lost."""
@@ -176,7 +182,8 @@ class Entities:
             "new_tries": settlement.tries,
             "error": settlement.error,
         }
-        with self.database.write() as connection:
+
+        def step(connection: Connection) -> bool:
             # First of all, so that changes which arrive meanwhile wait for this transaction, or it for them.
             doubts = connection.execute(GIVE_BACK, which | given).scalar_one_or_none()
             if doubts is None:
@@ -194,21 +201,30 @@ class Entities:
             self.mark(connection, settlement.states)
             if settlement.retry_at is None and not doubted and not connection.execute(REMOVE_IF_DONE, which).rowcount:
                 connection.execute(WAIT_FOR_RETRY, which)
-        return True
+            return True
+
+        return self.database.transact(step)
 
     def doubt(self, doubts: Iterable[Doubt]) -> None:
         """Somebody else has written these keys: have whatever should be there written again.
 
         Whoever holds a lease now may have written before; it notices when it settles.
         """
-        with self.database.write() as connection:
-            for one in sorted(doubts):
+
+        given = sorted(doubts)
+
+        def step(connection: Connection) -> None:
+            for one in given:
                 connection.execute(self.put_doubt, queued(one.entity, one.entity_id, one.due_at) | {"doubts": 1})
                 connection.execute(DOUBT_FIELDS, key_of(one.entity, one.entity_id) | {"keys": sorted(one.keys)})
+
+        self.database.transact(step)
 
     def mark(self, connection: Connection, states: Mapping[int, Mark]) -> None:
         """One statement for all changes that came out alike."""
         groups: dict[Mark, list[int]] = {}
+        if len(states) > 1:
+            hold(connection, HOLD_CHANGES, {"numbers": list(states)})
         for change, mark in states.items():
             groups.setdefault(mark, []).append(change)
         for mark, numbers in groups.items():
@@ -217,8 +233,8 @@ class Entities:
 
     def release(self, claim: Claim) -> None:
         """Give back what was claimed and not begun."""
-        with self.database.write_one() as connection:
-            connection.execute(RELEASE, key_of(claim.entity, claim.entity_id) | {"lease_": claim.lease})
+        given = key_of(claim.entity, claim.entity_id) | {"lease_": claim.lease}
+        self.database.transact_one(lambda connection: connection.execute(RELEASE, given))
 
     def fields_of(self, entity: str, entity_id: str) -> dict[str, Field]:
         with self.database.read() as connection:
