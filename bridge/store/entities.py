@@ -7,7 +7,21 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, Table, and_, bindparam, case, delete, exists, func, select, true, tuple_, update
+from sqlalchemy import (
+    Connection,
+    Table,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    false,
+    func,
+    select,
+    true,
+    tuple_,
+    update,
+)
 from sqlalchemy.sql import ColumnElement
 
 from bridge.model import Attempt, ChangeState, Field, StoredChange
@@ -84,6 +98,8 @@ MARK = (
 DOUBT_FIELDS = (
     update(fields).where(here(fields), fields.c.key.in_(bindparam("keys", expanding=True))).values(doubted=true())
 )
+#: Ours counts, whatever newer value Metronome may hold.
+DOUBT_AND_TRUST_FIELDS = DOUBT_FIELDS.values(unsure=false())
 #: What a row of an entity that is put into the queue has.
 QUEUED = (entities.c.entity, entities.c.entity_id, entities.c.due_at, entities.c.leased_until, entities.c.tries)
 ATTEMPTS = select(attempts).where(here(attempts)).order_by(attempts.c.id.desc()).limit(bindparam("most"))
@@ -205,18 +221,18 @@ class Entities:
 
         return self.database.transact(step)
 
-    def doubt(self, doubts: Iterable[Doubt]) -> None:
+    def doubt(self, doubts: Iterable[Doubt], *, ours_counts: bool = False) -> None:
         """Somebody else has written these keys: have whatever should be there written again.
 
-        Whoever holds a lease now may have written before; it notices when it settles.
+        Whoever holds a lease now may have written before; it notices when it settles. Keys that are unsure are
+        written again only if `ours_counts`.
         """
-
-        given = sorted(doubts)
+        given, mark = sorted(doubts), DOUBT_AND_TRUST_FIELDS if ours_counts else DOUBT_FIELDS
 
         def step(connection: Connection) -> None:
             for one in given:
                 connection.execute(self.put_doubt, queued(one.entity, one.entity_id, one.due_at) | {"doubts": 1})
-                connection.execute(DOUBT_FIELDS, key_of(one.entity, one.entity_id) | {"keys": sorted(one.keys)})
+                connection.execute(mark, key_of(one.entity, one.entity_id) | {"keys": sorted(one.keys)})
 
         self.database.transact(step)
 
@@ -282,7 +298,7 @@ def attempt_row(claim: Claim, attempt: Attempt) -> dict[str, Any]:
 
 def field_row(claim: Claim, key: str, held: Field, now: int) -> dict[str, Any]:
     where = {"entity": claim.entity, "entity_id": claim.entity_id, "key": key}
-    return {**where, "value": held.value, **held.stamp._asdict(), "set_at": now}
+    return {**where, "value": held.value, **held.stamp._asdict(), "set_at": now, "unsure": held.unsure}
 
 
 class Queue:
