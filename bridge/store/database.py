@@ -83,9 +83,15 @@ XACT_STATUS = text("SELECT pg_xact_status(CAST(:transaction AS xid8))")
 class Database:
     """One database, as connections to read with, and to write with in a transaction. Raises StoreError."""
 
-    def __init__(self, url: str, connections: int, *, sleep: Callable[[float], object] = time.sleep) -> None:
+    def __init__(
+        self, url: str, connections: int, *, pooler: str = "none", sleep: Callable[[float], object] = time.sleep
+    ) -> None:
+        """`pooler`: `transaction` if a pooler gives each transaction another session: then none is relied on."""
         self.url = read_url(url)
         self.sleep = sleep
+        self.is_pooled = pooler == "transaction" and not self.is_sqlite
+        #: True once it was seen that each connection has a session of its own: see `store.pooler`.
+        self.keeps_sessions = False
         if self.is_sqlite:
             if not self.url.database or self.url.database == ":memory:":
                 raise SettingError("DATABASE_URL: SQLite needs a file, such as sqlite:///bridge.db")
@@ -94,7 +100,7 @@ class Database:
             self.durable = sqlite_engine(self.url, "FULL", 2)
             self.engine = sqlite_engine(self.url, "NORMAL", connections)
         else:
-            self.engine = postgres_engine(self.url, connections)
+            self.engine = postgres_engine(self.url, connections, is_pooled=self.is_pooled)
             self.durable = self.engine
 
     @property
@@ -107,6 +113,11 @@ class Database:
         return self.url.get_backend_name() == "sqlite"
 
     @property
+    def address(self) -> str:
+        """Of PostgreSQL, for connections that are not the engine's. Holds the password."""
+        return self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+    @property
     def is_there(self) -> bool:
         """False if it is a file that does not exist: connecting would make one."""
         return not self.is_sqlite or Path(str(self.url.database)).exists()
@@ -115,6 +126,9 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """Each statement sees what is committed when it begins."""
         with meaning(), self.engine.connect() as connection:
+            if self.is_pooled:
+                # No session has our limits. The transaction ends when the connection is given back.
+                self.begin(connection)
             yield connection
 
     def transact(self, step: Callable[[Connection], T], *, durable: bool = False) -> T:
@@ -181,7 +195,7 @@ class Database:
     @contextmanager
     def write_one(self, *, durable: bool = False) -> Iterator[Connection]:
         """As `write`, for one statement, which needs no BEGIN and COMMIT: on PostgreSQL each is a round trip."""
-        with self.write(durable=durable) if self.is_sqlite else self.read() as connection:
+        with self.write(durable=durable) if self.is_sqlite or self.is_pooled else self.read() as connection:
             yield connection
 
     @contextmanager
@@ -190,9 +204,19 @@ class Database:
         engine = self.durable if durable else self.engine
         turn = self.turns.take() if self.is_sqlite else nullcontext()
         with meaning(), turn, engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if self.is_sqlite else BEGIN)
+            self.begin(connection)
             yield connection
             connection.commit()
+
+    def begin(self, connection: Connection) -> None:
+        if self.is_sqlite:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        elif self.is_pooled:
+            # One round trip: without parameters psycopg sends several statements as they are.
+            limits = LIMITS.replace("SET ", "SET LOCAL ")
+            connection.exec_driver_sql(f"{BEGIN};{limits}", execution_options={"no_parameters": True})
+        else:
+            connection.exec_driver_sql(BEGIN)
 
     def insert(self, table: Table) -> Any:
         """An insert that knows ON CONFLICT."""
@@ -265,7 +289,9 @@ def sqlite_engine(url: Any, synchronous: str, connections: int) -> Engine:
     return engine
 
 
-def postgres_engine(url: Any, connections: int) -> Engine:
+def postgres_engine(url: Any, connections: int, *, is_pooled: bool) -> Engine:
+    """`is_pooled`: nothing is set that outlives a transaction, and no statement is prepared."""
+    pooled: dict[str, Any] = {"prepare_threshold": None} if is_pooled else {}
     engine = create_engine(
         url,
         pool_size=connections,
@@ -274,8 +300,10 @@ def postgres_engine(url: Any, connections: int) -> Engine:
         hide_parameters=True,
         # Transactions begin where `write` says so, and so does their isolation level.
         isolation_level="AUTOCOMMIT",
-        connect_args={**NETWORK, "application_name": "metronome-bridge", "autocommit": True},
+        connect_args={**NETWORK, "application_name": "metronome-bridge", "autocommit": True, **pooled},
     )
+    if is_pooled:
+        return engine
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
