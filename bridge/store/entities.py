@@ -311,6 +311,11 @@ class Queue:
             index_elements=list(entities.primary_key),
             set_={"due_at": case((entities.c.due_at < wanted, entities.c.due_at), else_=wanted)},
         )
+        self.put_back = database.insert_rows(entities, QUEUED).on_conflict_do_nothing()
+
+    def make_due_again(self, connection: Connection, which: tuple[str, str], now: int) -> None:
+        """Nothing is new: an entity that waits after a failure goes on to wait, or does for a while if it is gone."""
+        connection.execute(self.put_back, packed([queued(*which, now + LONGEST_WAIT_WITH_NEWS)]))
 
     def make_due(self, connection: Connection, ids: Iterable[tuple[str, str]], now: int) -> None:
         rows = [queued(entity, entity_id, now) for entity, entity_id in sorted(ids)]

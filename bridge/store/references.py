@@ -11,7 +11,7 @@ from bridge.model import ChangeState, Reference
 from bridge.store.database import Database, packed
 from bridge.store.entities import LONGEST_WAIT_WITH_NEWS, Queue
 from bridge.store.locks import hold, in_order
-from bridge.store.tables import PARKED, changes, references
+from bridge.store.tables import OPEN, PARKED, changes, references
 
 #: Before the first lookup.
 NEVER = -1
@@ -55,6 +55,12 @@ CLAIM = (
 GIVE_BACK = (
     update(references).where(here(*KEY), references.c.lease == bindparam("lease_")).values(lease=None, leased_until=0)
 )
+#: What an answer replaces. One that was found to be wrong has no time.
+HOLD_ANSWER = (
+    select(references.c.entity_id, references.c.checked_at)
+    .where(here(*KEY), references.c.lease == bindparam("lease_"))
+    .with_for_update()
+)
 ANSWERED = GIVE_BACK.values(
     entity_id=bindparam("found"), checked_at=bindparam("now"), due_at=None, tries=0, last_error=None
 )
@@ -67,6 +73,13 @@ WAIT_OR_REFUSE = (
         state=case((changes.c.created_at < bindparam("refuse_before"), ChangeState.REFUSED), else_=ChangeState.PARKED),
         reason=bindparam("reason_"),
     )
+)
+FORGET = update(references).where(here(*KEY), references.c.entity_id == bindparam("gone")).values(checked_at=None)
+DISTRUST = update(references).where(here(*KEY)).values(checked_at=NEVER)
+PUT_BACK = (OPEN, changes.c.entity_id == bindparam("gone"), changes.c.id.in_(bindparam("numbers", expanding=True)))
+HOLD_PUT_BACK = in_order(changes, *PUT_BACK)
+WAIT_FOR_ANSWER = (
+    update(changes).where(*PUT_BACK).values(entity_id=None, state=ChangeState.PARKED, reason=bindparam("reason_"))
 )
 ASLEEP = (
     select(*KEY)
@@ -169,14 +182,47 @@ class References:
         given = key_of(question) | {"found": entity_id, "now": now}
 
         def step(connection: Connection) -> bool:
-            if connection.execute(ANSWERED, given).rowcount != 1:
+            before = connection.execute(HOLD_ANSWER, given).one_or_none()
+            if before is None:
                 return False
-            self.queue.make_due(connection, [(question.entity, entity_id)], now)
+            connection.execute(ANSWERED, given)
+            if before == (entity_id, None):
+                # Asked again because Metronome does not know this id, and the same was found.
+                self.queue.make_due_again(connection, (question.entity, entity_id), now)
+            else:
+                self.queue.make_due(connection, [(question.entity, entity_id)], now)
             hold(connection, HOLD_WAITING, given)
             connection.execute(SET_FREE, given)
             return True
 
         return self.database.transact(step)
+
+    def forget(
+        self, entity: str, gone: str, waiting: Mapping[Reference, Collection[int]], reason: str, now: int
+    ) -> None:
+        """Metronome does not know the entity that lookups have found: look these references up again.
+
+        `waiting`: the numbers of the changes that wait for each. They are no longer bound to the entity `gone`.
+        """
+        asked = [
+            {"entity": entity, "kind": kind, "value": value, "due_at": now, "leased_until": 0, "tries": 0}
+            for kind, value in sorted(waiting)
+        ]
+        customers = sorted({one.customer for one in waiting if one.customer})
+        numbers = sorted(number for group in waiting.values() for number in group)
+
+        def step(connection: Connection) -> None:
+            connection.execute(self.ask, packed(asked))
+            for kind, value in sorted(waiting):
+                connection.execute(FORGET, {"entity_": entity, "kind_": kind, "value_": value, "gone": gone})
+            for kind, value in customers:
+                # The customer that a contract was looked up under may be gone as well.
+                connection.execute(DISTRUST, {"entity_": "customer", "kind_": kind, "value_": value})
+            given = {"gone": gone, "numbers": numbers, "reason_": reason}
+            hold(connection, HOLD_PUT_BACK, {"gone": gone, "numbers": numbers})
+            connection.execute(WAIT_FOR_ANSWER, given)
+
+        self.database.transact(step)
 
     def postpone(self, question: Question, retry_at: int, reason: str, *, tries: int, refuse_before: int = 0) -> bool:
         """No answer yet: ask again later. What has been parked since before `refuse_before` is refused."""
