@@ -149,6 +149,7 @@ def build_worker(bridge: Bridge) -> Worker:
             park_for=park_for,
             resend_unchanged=settings.resend_unchanged,
             log=log_attempt,
+            forget=store.references.forget,
         ),
         resolver=Resolver(
             store.references,
