@@ -110,7 +110,10 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, *, strict
 
 def build_store(settings: Settings) -> Store:
     return open_store(
-        settings.database_url, settings.database_connections, round(settings.lookup_cache_seconds * SECOND)
+        settings.database_url,
+        settings.database_connections,
+        round(settings.lookup_cache_seconds * SECOND),
+        pooled_by=settings.database_pooler,
     )
 
 
@@ -157,6 +160,7 @@ def build_worker(bridge: Bridge) -> Worker:
             park_for=park_for,
             resend_unchanged=settings.resend_unchanged,
             log=log_attempt,
+            forget=store.references.forget,
         ),
         resolver=Resolver(
             store.references,

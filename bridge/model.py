@@ -259,6 +259,8 @@ class Field:
     stamp: Stamp
     #: Whether Metronome may hold something older: somebody who had lost the lease has written over it.
     doubted: bool = False
+    #: True if Metronome may hold something newer that we do not know of: the database was restored from a backup.
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)

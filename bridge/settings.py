@@ -21,6 +21,7 @@ class Settings:
     metronome_max_calls_per_second: float
     database_url: str = field(repr=False)
     database_connections: int
+    database_pooler: str
     mappings: Path
     reload_seconds: float
     removal_grace_seconds: float
@@ -190,6 +191,13 @@ SETTINGS = (
         whole(2, 1000),
         "8",
         "The most database connections that one process opens.",
+    ),
+    Setting(
+        "BRIDGE_DATABASE_POOLER",
+        "database_pooler",
+        one_of("none", "transaction"),
+        "none",
+        "transaction: DATABASE_URL leads to a pooler that gives each transaction another session, such as pgbouncer.",
     ),
     Setting("BRIDGE_MAPPINGS", "mappings", Path, "mappings", "The folder of mapping files, one for each source."),
     Setting(

@@ -17,6 +17,7 @@ from bridge.cli import (
     events,
     keys,
     replay,
+    restored,
     sandbox,
     schema,
     send,
@@ -46,7 +47,7 @@ COMMANDS = {
     "Write mapping files": (suggest, check, try_, schema, senders),
     "Set up a source": (send, diagnose),
     "Roll out": (diff, keys, backfill),
-    "Look into things": (events, dead_letters, replay, drift),
+    "Look into things": (events, dead_letters, replay, drift, restored),
 }
 
 

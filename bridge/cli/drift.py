@@ -15,13 +15,17 @@ from bridge.cli.common import confirmed, console, count, format_option, opened_s
 from bridge.errors import BridgeError
 from bridge.model import ENTITIES
 from bridge.pipeline import drift
-from bridge.pipeline.drift import Difference, Inspector, Kind, Report
+from bridge.pipeline.drift import Difference, Inspector, Kind, Report, Side
 from bridge.store import Store
 from bridge.store.held import Scope
 from bridge.times import MINUTE, to_iso
 
 #: As people say it.
 WORDS = {Kind.DIFFERS: "differs", Kind.MISSING: "missing", Kind.LEFT: "not removed", Kind.GONE: "entity gone"}
+WHOSE = (
+    "since the restore Metronome may hold something newer. Say --from metronome to keep its values, or --from ours to"
+    " write those of the backup"
+)
 #: Entities that could not be read are shown up to here.
 MOST_SHOWN = 20
 
@@ -34,22 +38,41 @@ MOST_SHOWN = 20
 @click.option("--details", is_flag=True, help="Show each key with both values, and the event that set it.")
 @format_option
 @click.option("--repair", is_flag=True, help="Have the running bridge write again what was written.")
+@click.option(
+    "--from",
+    "side",
+    type=click.Choice([one.value for one in Side]),
+    help="Whose value counts: ours is written again, or Metronome's is remembered. Needed for what is unsure.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def command(contracts: bool, details: bool, form: str, repair: bool, yes: bool, **which: Any) -> None:
+def command(
+    *, contracts: bool, details: bool, form: str, repair: bool, side: str | None, yes: bool, **which: Any
+) -> None:
     """Read back what was written, and show where Metronome holds something else.
 
     Keys that no event has set do not matter, and what is just being delivered is left out. Ends with 1 if anything
     differs, or could not be read. With --repair the running bridge writes its values again, the oldest first, unless
-    newer ones come meanwhile; ends with 1 then if there is anything that this cannot repair.
+    newer ones come meanwhile; ends with 1 then if there is anything that this cannot repair. Keys that are unsure since
+    the database was restored are only repaired if --from says whose value counts. With --from metronome its value is
+    remembered, with the time of ours, and nothing is written.
     """
+    if side and not repair:
+        raise click.UsageError("--from goes with --repair")
+    counts = Side(side) if side else None
     scope = Scope(which["entity"], tuple(one.lower() for one in which["ids"]), which["source"])
     with opened_store() as store:
         report = inspect(store, scope, contracts=contracts)
         show = show_json if form == "json" else show_text
         show(report, details=details)
-        if repair and report.repairable:
-            mend(store, report.repairable, yes=yes)
-    repaired = len(report.repairable) if repair else 0
+        wanted = report.repairable_from(counts) if repair else []
+        if repair and (unsure := len(report.repairable) - len(wanted)):
+            keys = count(unsure, "key is", "keys are")
+            click.echo(f"{keys} unsure and not repaired: {WHOSE}", err=True)
+        if wanted and counts is Side.METRONOME:
+            adopt(store, wanted, yes=yes)
+        elif wanted:
+            mend(store, wanted, yes=yes, ours_counts=counts is Side.OURS)
+    repaired = len(wanted)
     sys.exit(1 if report.unread or len(report.differences) > repaired else 0)
 
 
@@ -65,10 +88,17 @@ def inspect(store: Store, scope: Scope, *, contracts: bool) -> Report:
         return inspector.inspect(scope, contracts=contracts, advance=partial(bar.advance, task))
 
 
-def mend(store: Store, differences: list[Difference], *, yes: bool) -> None:
+def adopt(store: Store, differences: list[Difference], *, yes: bool) -> None:
+    confirmed(f"remember Metronome's values of {keys_of(differences)}?", yes=yes)
+    adopted = drift.adopt(store, differences)
+    click.echo(f"remembered: {count(adopted, 'key', 'keys')}; nothing was written to Metronome", err=True)
+
+
+def mend(store: Store, differences: list[Difference], *, yes: bool, ours_counts: bool) -> None:
     confirmed(f"write {keys_of(differences)} again?", yes=yes)
     apart = drift.pace(settings.load().metronome_max_calls_per_second)
-    marked = drift.repair(store, differences, now=bootstrap.now(), pace=apart, watch=progress("marking"))
+    watch = progress("marking")
+    marked = drift.repair(store, differences, now=bootstrap.now(), pace=apart, ours_counts=ours_counts, watch=watch)
     minutes = count(max(1, round(marked * apart / MINUTE)), "minute", "minutes")
     click.echo(f"the running bridge will have written them again in about {minutes}", err=True)
 
@@ -91,6 +121,8 @@ def show_text(report: Report, *, details: bool) -> None:
         click.echo(f"{len(report.unread) - MOST_SHOWN} more could not be read")
     if report.moving:
         click.echo(f"just being delivered, and left out: {count(report.moving, 'key', 'keys')}")
+    if report.unsure:
+        click.echo(f"unsure since a restore, until written again: {count(report.unsure, 'key', 'keys')}")
     click.echo(verdict(report))
 
 
@@ -110,7 +142,8 @@ def listed(differences: Sequence[Difference]) -> Any:
     for one in differences:
         ours = one.ours
         origin = f"{one.set_by.source} {one.set_by.event_id}" if one.set_by else "no longer kept"
-        texts = (ours.entity, ours.entity_id, ours.key, WORDS[one.kind], shown(ours.value), shown(one.theirs))
+        what = f"{WORDS[one.kind]}, unsure" if ours.unsure else WORDS[one.kind]
+        texts = (ours.entity, ours.entity_id, ours.key, what, shown(ours.value), shown(one.theirs))
         times = (when(ours.stamp.occurred_at), when(ours.set_at))
         rows.add_row(*(escape(text) for text in (*texts, str(ours.stamp.event), origin, *times)))
     return rows
@@ -127,6 +160,7 @@ def show_json(report: Report, *, details: bool) -> None:
             "read": dict(sorted(report.read.items())),
             "keys": {str(kind): keys[kind] for kind in Kind},
             "moving": report.moving,
+            "unsure": report.unsure,
             "left_out": {entity: {"entities": n, "why": why} for entity, (n, why) in report.left_out.items()},
             "unread": [
                 {"entity": one.entity, "entity_id": one.entity_id, "reason": one.reason} for one in report.unread
@@ -145,6 +179,7 @@ def difference_as_json(one: Difference) -> dict[str, Any]:
         "kind": one.kind,
         "ours": ours.value,
         "theirs": one.theirs,
+        "unsure": ours.unsure,
         "event": ours.stamp.event,
         "source": one.set_by.source if one.set_by else None,
         "event_id": one.set_by.event_id if one.set_by else None,

@@ -1,10 +1,10 @@
 """All open changes of one entity go to Metronome in as few calls as possible, and what came of it is remembered."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from bridge.model import Attempt, ChangeState, Endpoint, Field, Outcome, StoredChange, Verdict, Wait
+from bridge.model import Attempt, ChangeState, Endpoint, Field, Outcome, Reference, StoredChange, Verdict, Wait
 from bridge.pipeline.blame import Blame
 from bridge.pipeline.delivery import Delivery
 from bridge.pipeline.fold import Fold, doubted, fold
@@ -30,6 +30,12 @@ class CustomFields(Protocol):
     def delete_values(self, entity: str, entity_id: str, keys: Sequence[str]) -> Outcome: ...
 
 
+class Forget(Protocol):
+    def __call__(
+        self, entity: str, gone: str, waiting: Mapping[Reference, Collection[int]], reason: str, now: int, /
+    ) -> None: ...
+
+
 class Deliverer:
     def __init__(
         self,
@@ -46,8 +52,13 @@ class Deliverer:
         park_for: int,
         resend_unchanged: bool,
         log: Callable[[Claim, Attempt], None],
+        forget: Forget,
     ) -> None:
-        """`call_budget`: the longest that one call can take; `park_for`: how long to wait for an entity to exist."""
+        """`call_budget`: the longest that one call can take; `park_for`: how long to wait for an entity to exist.
+
+        `forget` has references looked up again whose answer Metronome does not know: see `References.forget`.
+        """
+        self.forget = forget
         self.entities = entities
         self.conflicts = conflicts
         self.swapper = swapper
@@ -251,11 +262,25 @@ class Deliverer:
         """The changes that are left wait for what an operator must give."""
         delivery.mark([change.id for change in changes if change.id not in delivery.states], ChangeState.PARKED, reason)
 
+    def look_up_again(self, claim: Claim, changes: Sequence[StoredChange], reason: str) -> set[int]:
+        """What a lookup found may have been merged or archived since: the same reference may lead elsewhere now.
+
+        Returns the numbers of the changes that wait for a lookup.
+        """
+        waiting: dict[Reference, list[int]] = {}
+        for change in changes:
+            if change.reference.entity_id is None:
+                waiting.setdefault(change.reference, []).append(change.id)
+        if waiting:
+            self.forget(claim.entity, claim.entity_id, waiting, f"looked up again: {reason}", self.clock())
+        return {number for numbers in waiting.values() for number in numbers}
+
     def park(self, delivery: Delivery, decision: Decision, changes: Sequence[StoredChange]) -> bool:
         """The entity does not exist, perhaps not yet. Whether any change still waits for it."""
         refuse_before = self.clock() - self.park_for
         left = [change for change in changes if change.id not in delivery.states]
         too_old = [change.id for change in left if change.created_at < refuse_before]
-        delivery.mark([change.id for change in left], ChangeState.PARKED, decision.reason)
+        asked = self.look_up_again(delivery.claim, [one for one in left if one.id not in too_old], decision.reason)
+        delivery.mark([change.id for change in left if change.id not in asked], ChangeState.PARKED, decision.reason)
         delivery.mark(too_old, ChangeState.REFUSED, decision.reason)
         return len(too_old) < len(left)

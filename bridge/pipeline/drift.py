@@ -51,6 +51,13 @@ class Kind(StrEnum):
     GONE = "gone"
 
 
+class Side(StrEnum):
+    """Whose value counts where the two differ."""
+
+    OURS = "ours"
+    METRONOME = "metronome"
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     ours: Held
@@ -75,6 +82,8 @@ class Report:
     #: How many entities of each kind were read.
     read: Counter[str] = field(default_factory=Counter)
     differences: list[Difference] = field(default_factory=list)
+    #: Keys that were read, and of which Metronome may hold something newer than we know.
+    unsure: int = 0
     #: Keys that were being written, or are going to be.
     moving: int = 0
     unread: list[Unread] = field(default_factory=list)
@@ -84,6 +93,10 @@ class Report:
     @property
     def repairable(self) -> list[Difference]:
         return [one for one in self.differences if one.kind is not Kind.GONE]
+
+    def repairable_from(self, side: Side | None) -> list[Difference]:
+        """What can be repaired if the values of `side` count. None: nobody has said which, so not what is unsure."""
+        return [one for one in self.repairable if side is not None or not one.ours.unsure]
 
     @property
     def is_clean(self) -> bool:
@@ -217,6 +230,7 @@ class Inspector:
     def note(self, entity: str, ours: Keys, theirs: Readings, scope: Scope, report: Report) -> None:
         """What differs, and still does when we look once more."""
         report.read[entity] += sum(one in theirs for one in ours)
+        report.unsure += sum(held.unsure for one, keys in ours.items() if one in theirs for held in keys)
         suspects = [found for one, keys in ours.items() if one in theirs for found in compare(keys, theirs[one])]
         if not suspects:
             return
@@ -241,19 +255,34 @@ def pace(rate: float) -> int:
     return round(SECOND / (rate * REPAIRS_SHARE if rate else REPAIRS_PER_SECOND))
 
 
-def repair(store: Store, differences: Iterable[Difference], *, now: int, pace: int, watch: Watch = iter) -> int:
+def repair(
+    store: Store,
+    differences: Iterable[Difference],
+    *,
+    now: int,
+    pace: int,
+    ours_counts: bool = False,
+    watch: Watch = iter,
+) -> int:
     """Have the running bridge write ours again, the oldest first. How many entities that is about.
 
     Through the queue, so that nothing newer is overwritten; spread over time, so that what is new need not wait.
+    `ours_counts`: also where Metronome may hold something newer than we know.
     """
     doubts = [
         Doubt(entity, entity_id, keys, now + number * pace)
         for number, (entity, entity_id, keys) in enumerate(oldest_first(differences))
     ]
     for step in watch([doubts[start : start + STEP] for start in range(0, len(doubts), STEP)]):
-        store.entities.doubt(step)
+        store.entities.doubt(step, ours_counts=ours_counts)
     store.signal.announce()
     return len(doubts)
+
+
+def adopt(store: Store, differences: Sequence[Difference]) -> int:
+    """Take Metronome's values for what was written, without a call. Returns how many keys that was done for."""
+    steps = (differences[start : start + STEP] for start in range(0, len(differences), STEP))
+    return sum(store.holdings.adopt([(one.ours, one.theirs) for one in step]) for step in steps)
 
 
 def oldest_first(differences: Iterable[Difference]) -> list[tuple[str, str, tuple[str, ...]]]:

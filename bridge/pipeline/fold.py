@@ -40,7 +40,7 @@ def fold(changes: Iterable[StoredChange], known: Mapping[str, Field], *, resend_
     unchanged = {
         key: held
         for key, held in fresh.items()
-        if key in known and known[key].value == held.value and not (known[key].doubted or resend_unchanged)
+        if key in known and is_held(known[key], held.value) and not resend_unchanged
     }
     effective = {held.stamp.change for held in newest.values()}
     return Fold(
@@ -51,6 +51,14 @@ def fold(changes: Iterable[StoredChange], known: Mapping[str, Field], *, resend_
     )
 
 
+def is_held(known: Field, value: str | None) -> bool:
+    """Whether Metronome certainly holds this value already."""
+    return known.value == value and not (known.doubted or known.unsure)
+
+
 def doubted(known: Mapping[str, Field]) -> Mapping[str, Field]:
-    """What must be written again, because Metronome may hold something older."""
-    return {key: replace(held, doubted=False) for key, held in known.items() if held.doubted}
+    """What must be written again, because Metronome may hold something older.
+
+    Not what is unsure: what Metronome holds of that may be newer, and only a new event may replace it.
+    """
+    return {key: replace(held, doubted=False) for key, held in known.items() if held.doubted and not held.unsure}

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bridge.store import pooler
 from bridge.store.backlog import Backlog
 from bridge.store.captures import Captures
 from bridge.store.changes import Changes
@@ -44,11 +45,13 @@ class Store:
     signal: Signal
 
     def check(self) -> None:
-        """Raises StoreError unless the database answers and has our tables."""
+        """Raises StoreError unless the database answers and has our tables, SettingError if it is behind a pooler."""
+        pooler.check(self.database)
         check(self.database)
 
     def upgrade(self) -> tuple[str | None, str]:
-        """Bring the tables up to date. The versions before and after."""
+        """Bring the tables up to date. The versions before and after. Raises as `check` does."""
+        pooler.check(self.database)
         return upgrade(self.database)
 
     def glance(self, now: int) -> Glance:
@@ -59,9 +62,12 @@ class Store:
         self.database.close()
 
 
-def open_store(url: str, connections: int, lookup_cache: int) -> Store:
-    """Connects when first used. `lookup_cache`: for how many microseconds answers to lookups are trusted."""
-    database = Database(url, connections)
+def open_store(url: str, connections: int, lookup_cache: int, *, pooled_by: str = "none") -> Store:
+    """Connects when first used. `lookup_cache`: for how many microseconds answers to lookups are trusted.
+
+    `pooled_by`: see `Database`.
+    """
+    database = Database(url, connections, pooler=pooled_by)
     queue = Queue(database)
     references = References(database, queue, lookup_cache)
     changes = Changes(database, queue, references)

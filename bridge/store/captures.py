@@ -26,18 +26,19 @@ class Captures:
 
     def began(self, source: str, digest: str, now: int) -> int:
         """Since when this source captures by this text of its mapping file: since now, if it has not yet."""
-        with self.database.write_one() as connection:
-            return int(
-                connection.execute(self.begin, {"source": source, "digest": digest, "began_at": now}).scalar_one()
-            )
+        given = {"source": source, "digest": digest, "began_at": now}
+        return int(self.database.transact_one(lambda one: one.execute(self.begin, given).scalar_one()))
 
     def add(self, capture: Capture, most: int) -> bool:
         """Keep it, unless there are `most` of its source already. Whether it is kept."""
-        with self.database.write() as connection:
+
+        def put(connection: Connection) -> bool:
             if self.count(connection, capture.source) >= most:
                 return False
             connection.execute(captures.insert().values(**row_of(capture)))
-        return True
+            return True
+
+        return self.database.transact(put)
 
     def count(self, connection: Connection, source: str) -> int:
         counted = select(func.count()).select_from(captures).where(captures.c.source == source)
@@ -51,9 +52,12 @@ class Captures:
 
     def clear(self, source: str) -> int:
         """Forget all of a source, and have it capture anew. How many there were."""
-        with self.database.write() as connection:
+
+        def remove(connection: Connection) -> int:
             connection.execute(delete(capturing).where(capturing.c.source == source))
             return connection.execute(delete(captures).where(captures.c.source == source)).rowcount
+
+        return self.database.transact(remove)
 
 
 def row_of(capture: Capture) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from bridge.model import Change, ChangeState, StoredChange, StoredEvent
 from bridge.store.counts import counted, is_only
 from bridge.store.database import Database, packed
 from bridge.store.entities import Queue
+from bridge.store.locks import hold, in_order
 from bridge.store.references import References
 from bridge.store.rows import change_of
 from bridge.store.tables import UNDONE, changes
@@ -43,6 +44,7 @@ class Changes:
 
     def drop(self, connection: Connection, events: Sequence[int], reason: str) -> None:
         """Give up whatever these events still have open or refused."""
+        hold(connection, in_order(changes, changes.c.event.in_(events), UNDONE))
         connection.execute(
             update(changes).where(changes.c.event.in_(events), UNDONE).values(state=ChangeState.DROPPED, reason=reason)
         )

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import BindParameter, and_, bindparam, select, update
+from sqlalchemy import BindParameter, Connection, and_, bindparam, select, update
 
 from bridge.store.database import Database
 from bridge.store.entities import Claim, claim_of
@@ -81,10 +81,13 @@ class Conflicts:
         if not woken:
             return 0
         ids = sorted({row.entity_id for row in woken})
-        with self.database.write() as connection:
+
+        def step(connection: Connection) -> None:
             connection.execute(DUE, {"entity_": entity, "ids": ids})
             connection.execute(WAKE, {"entity_": entity, "ids": ids, "now": now})
             connection.execute(FREE, {"numbers": [row.id for row in woken]})
+
+        self.database.transact(step)
         return len(woken)
 
     def rivals(self, entity: str, key: str) -> list[Rival]:
@@ -106,5 +109,5 @@ class Conflicts:
     def try_now(self, entity: str, ids: Sequence[str], key: str) -> None:
         """Have what these entities wait with for this key loaded by the next delivery."""
         free = update(changes).where(WAITING, changes.c.entity_id.in_(IDS)).values(retry_at=None)
-        with self.database.write() as connection:
-            connection.execute(free, {"entity_": entity, "keys": [key, ANY_KEY], "ids": list(ids)})
+        given = {"entity_": entity, "keys": [key, ANY_KEY], "ids": list(ids)}
+        self.database.transact(lambda connection: connection.execute(free, given))

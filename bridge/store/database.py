@@ -1,10 +1,11 @@
 """Connections and transactions, on SQLite and PostgreSQL alike."""
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import psycopg
@@ -24,6 +25,7 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    text,
     true,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -54,21 +56,42 @@ SET lock_timeout = '{PATIENCE_SECONDS}s';
 SET statement_timeout = '30s';
 SET idle_in_transaction_session_timeout = '10s';
 """
+#: Every statement here expects to see what is committed when it begins. A role or a database may have another default:
+#: https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-DEFAULT-TRANSACTION-ISOLATION
+ISOLATION = "SET default_transaction_isolation = 'read committed'"
+BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
+
+#: How long to wait before a transaction is tried again: as often as there are pauses.
+PAUSES_SECONDS = (0.0, 0.05, 0.25)
+#: A connection was lost while COMMIT was under way: how often to ask whether it went through, and how long to wait.
+COMMIT_LOOKS = 20
+COMMIT_PAUSE_SECONDS = 0.1
+
+T = TypeVar("T")
 
 #: What a row consists of, by the names of its columns.
 Values = Mapping[str, ColumnElement[Any]]
 
+IN_EACH_OTHERS_WAY = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 #: Of an SQLite error: https://www.sqlite.org/rescode.html#primary_result_codes_versus_extended_result_codes
 PRIMARY_CODE = 0xFF
 
 SERVER_TIME = literal_column("(extract(epoch FROM clock_timestamp()) * 1000000)::bigint", BigInteger).label("now")
+XACT_STATUS = text("SELECT pg_xact_status(CAST(:transaction AS xid8))")
 
 
 class Database:
     """One database, as connections to read with, and to write with in a transaction. Raises StoreError."""
 
-    def __init__(self, url: str, connections: int) -> None:
+    def __init__(
+        self, url: str, connections: int, *, pooler: str = "none", sleep: Callable[[float], object] = time.sleep
+    ) -> None:
+        """`pooler`: `transaction` if a pooler gives each transaction another session: then none is relied on."""
         self.url = read_url(url)
+        self.sleep = sleep
+        self.is_pooled = pooler == "transaction" and not self.is_sqlite
+        #: True once it was seen that each connection has a session of its own: see `store.pooler`.
+        self.keeps_sessions = False
         if self.is_sqlite:
             if not self.url.database or self.url.database == ":memory:":
                 raise SettingError("DATABASE_URL: SQLite needs a file, such as sqlite:///bridge.db")
@@ -77,12 +100,8 @@ class Database:
             self.durable = sqlite_engine(self.url, "FULL", 2)
             self.engine = sqlite_engine(self.url, "NORMAL", connections)
         else:
-            self.engine = postgres_engine(self.url, connections)
+            self.engine = postgres_engine(self.url, connections, is_pooled=self.is_pooled)
             self.durable = self.engine
-        # A statement that stands alone needs no BEGIN and COMMIT around it: on PostgreSQL each is a round trip.
-        # SQLite's driver is in autocommit mode already. To say so again would reset a pragma each time a connection
-        # goes back to the pool, and with it every prepared statement.
-        self.single = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @property
     def now(self) -> ColumnElement[int]:
@@ -94,6 +113,11 @@ class Database:
         return self.url.get_backend_name() == "sqlite"
 
     @property
+    def address(self) -> str:
+        """Of PostgreSQL, for connections that are not the engine's. Holds the password."""
+        return self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+    @property
     def is_there(self) -> bool:
         """False if it is a file that does not exist: connecting would make one."""
         return not self.is_sqlite or Path(str(self.url.database)).exists()
@@ -101,32 +125,98 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Each statement sees what is committed when it begins."""
-        with meaning(), self.single.connect() as connection:
+        with meaning(), self.engine.connect() as connection:
+            if self.is_pooled:
+                # No session has our limits. The transaction ends when the connection is given back.
+                self.begin(connection)
             yield connection
+
+    def transact(self, step: Callable[[Connection], T], *, durable: bool = False) -> T:
+        """Run `step` in a transaction of its own and return what it returns; see `write` for `durable`.
+
+        After a deadlock, a serialization failure or a lost connection all of it is done again, but never after a
+        COMMIT that went through. Raises StoreError when it still fails.
+        """
+        for pause in (*PAUSES_SECONDS, None):
+            transaction = None
+            try:
+                with self.write(durable=durable) as connection:
+                    result = step(connection)
+                    transaction = self.transaction_of(connection)
+            except TryAgainError:
+                if transaction is None or not self.was_committed(transaction):
+                    if pause is None:
+                        raise
+                    self.sleep(pause)
+                    continue
+            return result
+        raise AssertionError("unreachable")
+
+    def transact_one(self, step: Callable[[Connection], T], *, durable: bool = False) -> T:
+        """As `transact`, for a single statement that may be repeated even if it was committed."""
+        return self.repeat(lambda: self.write_one(durable=durable), step)
+
+    def look(self, step: Callable[[Connection], T]) -> T:
+        """Run `step` on a connection of `read`, again after a lost connection, and return what it returns."""
+        return self.repeat(self.read, step)
+
+    def repeat(self, access: Callable[[], AbstractContextManager[Connection]], step: Callable[[Connection], T]) -> T:
+        for pause in (*PAUSES_SECONDS, None):
+            try:
+                with access() as connection:
+                    return step(connection)
+            except TryAgainError:
+                if pause is None:
+                    raise
+                self.sleep(pause)
+        raise AssertionError("unreachable")
+
+    def transaction_of(self, connection: Connection) -> str | None:
+        """The number of a transaction, by which the server can say later what became of it. SQLite's needs none."""
+        if self.is_sqlite:
+            return None
+        return str(connection.exec_driver_sql("SELECT pg_current_xact_id()").scalar_one())
+
+    def was_committed(self, transaction: str) -> bool:
+        """Ask whether a COMMIT whose answer was lost went through. Raises StoreError if the server cannot tell.
+
+        https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-SNAPSHOT
+        """
+        for _ in range(COMMIT_LOOKS):
+            with self.read() as connection:
+                status = connection.execute(XACT_STATUS, {"transaction": transaction}).scalar_one()
+            if status != "in progress":
+                return bool(status == "committed")
+            self.sleep(COMMIT_PAUSE_SECONDS)
+        raise TryAgainError(
+            "the database does not work: a connection was lost during a commit that has not ended since"
+        )
 
     @contextmanager
     def write_one(self, *, durable: bool = False) -> Iterator[Connection]:
-        """As `write`, for one statement."""
-        if self.is_sqlite:
-            with self.write(durable=durable) as connection:
-                yield connection
-            return
-        with meaning(), self.single.connect() as connection:
+        """As `write`, for one statement, which needs no BEGIN and COMMIT: on PostgreSQL each is a round trip."""
+        with self.write(durable=durable) if self.is_sqlite or self.is_pooled else self.read() as connection:
             yield connection
 
     @contextmanager
     def write(self, *, durable: bool = False) -> Iterator[Connection]:
         """A transaction that is committed at the end of the block; `durable`: and is on disk then."""
-        with meaning():
-            if not self.is_sqlite:
-                with self.engine.begin() as connection:
-                    yield connection
-                return
-            engine = self.durable if durable else self.engine
-            with self.turns.take(), engine.connect() as connection:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-                yield connection
-                connection.commit()
+        engine = self.durable if durable else self.engine
+        turn = self.turns.take() if self.is_sqlite else nullcontext()
+        with meaning(), turn, engine.connect() as connection:
+            self.begin(connection)
+            yield connection
+            connection.commit()
+
+    def begin(self, connection: Connection) -> None:
+        if self.is_sqlite:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        elif self.is_pooled:
+            # One round trip: without parameters psycopg sends several statements as they are.
+            limits = LIMITS.replace("SET ", "SET LOCAL ")
+            connection.exec_driver_sql(f"{BEGIN};{limits}", execution_options={"no_parameters": True})
+        else:
+            connection.exec_driver_sql(BEGIN)
 
     def insert(self, table: Table) -> Any:
         """An insert that knows ON CONFLICT."""
@@ -199,22 +289,26 @@ def sqlite_engine(url: Any, synchronous: str, connections: int) -> Engine:
     return engine
 
 
-def postgres_engine(url: Any, connections: int) -> Engine:
+def postgres_engine(url: Any, connections: int, *, is_pooled: bool) -> Engine:
+    """`is_pooled`: nothing is set that outlives a transaction, and no statement is prepared."""
+    pooled: dict[str, Any] = {"prepare_threshold": None} if is_pooled else {}
     engine = create_engine(
         url,
         pool_size=connections,
         max_overflow=0,
         pool_timeout=PATIENCE_SECONDS,
         hide_parameters=True,
-        connect_args={**NETWORK, "application_name": "metronome-bridge"},
+        # Transactions begin where `write` says so, and so does their isolation level.
+        isolation_level="AUTOCOMMIT",
+        connect_args={**NETWORK, "application_name": "metronome-bridge", "autocommit": True, **pooled},
     )
+    if is_pooled:
+        return engine
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
         # Not as `options` of the connection: not every pooler in between takes those.
-        connection.autocommit = True
-        connection.execute(LIMITS)
-        connection.autocommit = False
+        connection.execute(f"{LIMITS};{ISOLATION}")
 
     return engine
 
@@ -233,7 +327,7 @@ def meaning() -> Iterator[None]:
 
 
 def kind_of(error: DBAPIError) -> type[StoreError]:
-    if error.connection_invalidated or isinstance(error.orig, psycopg.errors.DeadlockDetected):
+    if error.connection_invalidated or isinstance(error.orig, IN_EACH_OTHERS_WAY):
         return TryAgainError
     if isinstance(error, DataError | IntegrityError) or isinstance(error.orig, psycopg.errors.ProgramLimitExceeded):
         return UnstorableError

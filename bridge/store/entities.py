@@ -7,13 +7,29 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, Row, Table, and_, bindparam, case, delete, exists, func, select, true, tuple_, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Table,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    false,
+    func,
+    select,
+    true,
+    tuple_,
+    update,
+)
 from sqlalchemy.sql import ColumnElement
 
 from bridge.model import Attempt, ChangeState, Field, StoredChange, Wait
 from bridge.store.database import Database, packed
 from bridge.store.isolation import NO_ISOLATION, Isolation
 from bridge.store.lanes import all_lanes, claim_by_lane
+from bridge.store.locks import hold, in_order
 from bridge.store.rows import attempt_of, change_of, field_of
 from bridge.store.tables import AGE, OPEN, attempts, changes, entities, fields
 from bridge.times import MINUTE
@@ -81,9 +97,11 @@ FIRST_RETRY = select(func.min(RETRIED)).where(OPEN, here(changes)).scalar_subque
 WAIT_FOR_RETRY = update(entities).where(here(entities), entities.c.due_at < FIRST_RETRY).values(due_at=FIRST_RETRY)
 REMOVE_IF_DONE = delete(entities).where(here(entities), ~exists().where(OPEN, here(changes)))
 #: Only what is still open: somebody may have dropped or replayed it while the call was under way.
+MARKED = (OPEN, changes.c.id.in_(bindparam("numbers", expanding=True)))
+HOLD_CHANGES = in_order(changes, *MARKED)
 MARK = (
     update(changes)
-    .where(OPEN, changes.c.id.in_(bindparam("numbers", expanding=True)))
+    .where(*MARKED)
     .values(
         state=bindparam("new_state"),
         reason=bindparam("new_reason"),
@@ -94,6 +112,8 @@ MARK = (
 DOUBT_FIELDS = (
     update(fields).where(here(fields), fields.c.key.in_(bindparam("keys", expanding=True))).values(doubted=true())
 )
+#: Ours counts, whatever newer value Metronome may hold.
+DOUBT_AND_TRUST_FIELDS = DOUBT_FIELDS.values(unsure=false())
 #: What a row of an entity that is put into the queue has.
 QUEUED = tuple(entities.c[name] for name in ("entity", "entity_id", "due_at", "leased_until", "tries", "lane"))
 ATTEMPTS = select(attempts).where(here(attempts)).order_by(attempts.c.id.desc()).limit(bindparam("most"))
@@ -186,9 +206,12 @@ class Entities:
 
     def load(self, claim: Claim, now: int) -> Work:
         which = key_of(claim.entity, claim.entity_id)
-        with self.database.read() as connection:
+
+        def step(connection: Connection) -> Work:
             work = tuple(map(change_of, connection.execute(LOAD_CHANGES, which | {"now": now})))
             return Work(work, {row.key: field_of(row) for row in connection.execute(LOAD_FIELDS, which)})
+
+        return self.database.look(step)
 
     def settle(self, claim: Claim, settlement: Settlement, now: int) -> bool:
         """Remember what a delivery came to and give the entity back. False, and nothing, if the lease was lost."""
@@ -201,7 +224,8 @@ class Entities:
             "wait": settlement.waits_for,
             "isolation_": settlement.isolation.to_json(),
         }
-        with self.database.write() as connection:
+
+        def step(connection: Connection) -> bool:
             # First of all, so that changes which arrive meanwhile wait for this transaction, or it for them.
             doubts = connection.execute(GIVE_BACK, which | given).scalar_one_or_none()
             if doubts is None:
@@ -219,27 +243,36 @@ class Entities:
             self.mark(connection, settlement.states)
             if settlement.retry_at is None and not doubted and not connection.execute(REMOVE_IF_DONE, which).rowcount:
                 connection.execute(WAIT_FOR_RETRY, which)
-        return True
+            return True
+
+        return self.database.transact(step)
 
     def note(self, claim: Claim, made: Sequence[Attempt]) -> None:
         """Remember calls that no settlement tells of."""
         if made:
-            with self.database.write_one() as connection:
-                connection.execute(self.insert_attempts, packed([attempt_row(claim, one) for one in made]))
+            rows = packed([attempt_row(claim, one) for one in made])
+            self.database.transact(lambda connection: connection.execute(self.insert_attempts, rows))
 
-    def doubt(self, doubts: Iterable[Doubt]) -> None:
+    def doubt(self, doubts: Iterable[Doubt], *, ours_counts: bool = False) -> None:
         """Somebody else has written these keys: have whatever should be there written again.
 
-        Whoever holds a lease now may have written before; it notices when it settles.
+        Whoever holds a lease now may have written before; it notices when it settles. Keys that are unsure are
+        written again only if `ours_counts`.
         """
-        with self.database.write() as connection:
-            for one in sorted(doubts):
+        given, mark = sorted(doubts), DOUBT_AND_TRUST_FIELDS if ours_counts else DOUBT_FIELDS
+
+        def step(connection: Connection) -> None:
+            for one in given:
                 connection.execute(self.put_doubt, queued(one.entity, one.entity_id, one.due_at) | {"doubts": 1})
-                connection.execute(DOUBT_FIELDS, key_of(one.entity, one.entity_id) | {"keys": sorted(one.keys)})
+                connection.execute(mark, key_of(one.entity, one.entity_id) | {"keys": sorted(one.keys)})
+
+        self.database.transact(step)
 
     def mark(self, connection: Connection, states: Mapping[int, Mark]) -> None:
         """One statement for all changes that came out alike."""
         groups: dict[Mark, list[int]] = {}
+        if len(states) > 1:
+            hold(connection, HOLD_CHANGES, {"numbers": list(states)})
         for change, mark in states.items():
             groups.setdefault(mark, []).append(change)
         for mark, numbers in groups.items():
@@ -248,8 +281,8 @@ class Entities:
 
     def release(self, claim: Claim) -> None:
         """Give back what was claimed and not begun."""
-        with self.database.write_one() as connection:
-            connection.execute(RELEASE, key_of(claim.entity, claim.entity_id) | {"lease_": claim.lease})
+        given = key_of(claim.entity, claim.entity_id) | {"lease_": claim.lease}
+        self.database.transact_one(lambda connection: connection.execute(RELEASE, given))
 
     def fields_of(self, entity: str, entity_id: str) -> dict[str, Field]:
         with self.database.read() as connection:
@@ -302,7 +335,7 @@ def attempt_row(claim: Claim, attempt: Attempt) -> dict[str, Any]:
 
 def field_row(claim: Claim, key: str, held: Field, now: int) -> dict[str, Any]:
     where = {"entity": claim.entity, "entity_id": claim.entity_id, "key": key}
-    return {**where, "value": held.value, **held.stamp._asdict(), "set_at": now}
+    return {**where, "value": held.value, **held.stamp._asdict(), "set_at": now, "unsure": held.unsure}
 
 
 class Queue:
@@ -318,6 +351,11 @@ class Queue:
                 "lane": insert.excluded.lane,
             },
         )
+        self.put_back = database.insert_rows(entities, QUEUED).on_conflict_do_nothing()
+
+    def make_due_again(self, connection: Connection, which: tuple[str, str], now: int) -> None:
+        """Nothing is new: an entity that waits after a failure goes on to wait, or does for a while if it is gone."""
+        connection.execute(self.put_back, packed([queued(*which, now + LONGEST_WAIT_WITH_NEWS)]))
 
     def make_due(self, connection: Connection, lanes: Mapping[tuple[str, str], str], now: int) -> None:
         """Queue entities, each in its lane: the source whose change is the reason."""

@@ -22,13 +22,13 @@ from sqlalchemy import (
     update,
 )
 
-from bridge.errors import TryAgainError
 from bridge.model import Change, Event, EventState, StoredEvent
 from bridge.store.changes import Changes
 from bridge.store.clock import not_before_last_receipt
 from bridge.store.counts import counted, is_only
 from bridge.store.database import Database, Values, packed
 from bridge.store.group import Group
+from bridge.store.locks import hold, in_order
 from bridge.store.rows import event_of
 from bridge.store.tables import LEFT, RECEIVED, TRANSLATED, events, state_is
 
@@ -116,16 +116,10 @@ class Events:
 
     def store(self, requests: Sequence[Sequence[Row]]) -> list[int]:
         """How many events of each request were new."""
-        rows = [row for request in requests for row in request]
-        given = packed(rows)
-        for tries_left in (1, 0):
-            try:
-                with self.database.write_one(durable=True) as connection:
-                    new = Counter(map(tuple, connection.execute(self.insert, given)))
-                break
-            except TryAgainError:
-                if not tries_left:
-                    raise
+        given = packed([row for request in requests for row in request])
+        new = self.database.transact_one(
+            lambda connection: Counter(map(tuple, connection.execute(self.insert, given))), durable=True
+        )
         return [sum(take(new, row) for row in request) for request in requests]
 
     def known(self, source: str, ids: Sequence[str]) -> set[str]:
@@ -148,14 +142,17 @@ class Events:
     def commit(self, done: Sequence[tuple[StoredEvent, Translated]], now: int) -> int:
         """Store what became of events, in one transaction. Returns how many were still to be translated."""
         numbers = sorted(event.id for event, _ in done)
-        with self.database.write() as connection:
+
+        def step(connection: Connection) -> int:
             open_ = set(connection.scalars(STILL_RECEIVED, {"numbers": numbers}))
             ours = [(event, made) for event, made in done if event.id in open_]
             rows = [(event, change, made.digest) for event, made in ours for change in made.changes]
             for start in range(0, len(rows), MOST_ROWS):
                 self.changes.append(connection, rows[start : start + MOST_ROWS], now)
             self.mark(connection, ours)
-        return len(ours)
+            return len(ours)
+
+        return self.database.transact(step)
 
     def translate(self, translate: Callable[[StoredEvent], Translated], limit: int, now: int) -> int:
         """Turn up to `limit` received events of one source into changes. Returns how many there were."""
@@ -230,8 +227,9 @@ class Events:
 
     def replay(self, numbers: Sequence[int]) -> int:
         """Have events translated again by the current mapping. How many there were."""
-        with self.database.write() as connection:
-            # Events first, then their changes, as whoever translates or prunes: else two might wait for each other.
+
+        def step(connection: Connection) -> int:
+            hold(connection, in_order(events, events.c.id.in_(numbers)))
             found = connection.execute(
                 update(events)
                 .where(events.c.id.in_(numbers))
@@ -239,7 +237,9 @@ class Events:
                 .returning(events.c.id)
             ).all()
             self.changes.drop(connection, numbers, "replayed")
-        return len(found)
+            return len(found)
+
+        return self.database.transact(step)
 
 
 def new_row(source: str, event: Event, headers: str, now: int) -> Row:

@@ -5,7 +5,7 @@ from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import Column, ScalarSelect, delete, select, update
+from sqlalchemy import Column, Connection, ScalarSelect, delete, select, update
 
 from bridge.model import Cause, Endpoint, Gates, GateState
 from bridge.store.database import Database
@@ -28,18 +28,20 @@ class Gate:
         self.hold = select(*COLUMNS, database.now).with_for_update()
 
     def state(self) -> GateState:
-        with self.database.read() as connection:
-            return state_of(tuple(connection.execute(READ).one()))
+        return self.database.look(lambda connection: state_of(tuple(connection.execute(READ).one())))
 
     def change(self, step: Callable[[GateState, int], tuple[GateState, T]], now: int) -> T:
         """Replace the state by what `step` makes of it and of the time, which is the database's own if it has one."""
-        with self.database.write() as connection:
+
+        def change(connection: Connection) -> T:
             row = tuple(connection.execute(self.hold, {"now": now}).one())
             before = state_of(row[:-1])
             after, result = step(before, row[-1])
             if after != before:
                 connection.execute(update(gate).values(**asdict(after)))
-        return result
+            return result
+
+        return self.database.transact(change)
 
 
 class EndpointGates:
@@ -62,7 +64,8 @@ class EndpointGates:
     def change(self, endpoint: Endpoint, step: Callable[[GateState, int], tuple[GateState, T]], now: int) -> T:
         """As `Gate.change`, for the gate of one endpoint."""
         ours = endpoint_gates.c.endpoint == endpoint
-        with self.database.write() as connection:
+
+        def change(connection: Connection) -> T:
             row = connection.execute(self.hold.where(ours)).one_or_none()
             before = GateState() if row is None else state_of(tuple(row))
             after, result = step(before, int(connection.execute(self.time, {"now": now}).scalar_one()))
@@ -70,7 +73,9 @@ class EndpointGates:
                 connection.execute(delete(endpoint_gates).where(ours))
             elif after != before:
                 connection.execute(self.put, {"endpoint": endpoint, **asdict(after)})
-        return result
+            return result
+
+        return self.database.transact(change)
 
 
 def all_states(database: Database) -> ScalarSelect[str]:

@@ -60,8 +60,7 @@ class Glances:
         )
 
     def take(self, now: int) -> Glance:
-        with self.database.read() as connection:
-            row = tuple(connection.execute(self.look, {"now": now}).one())
+        row = self.database.look(lambda connection: tuple(connection.execute(self.look, {"now": now}).one()))
         return Glance(
             now=row[0],
             received=row[1] is not None,

@@ -1,13 +1,13 @@
 """What Metronome holds as far as we know, read entity by entity: for whoever compares it with what Metronome says."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import ColumnElement, Row, and_, bindparam, distinct, func, select
+from sqlalchemy import ColumnElement, Row, and_, bindparam, distinct, false, func, select, true, update
 
 from bridge.model import Stamp
 from bridge.store.database import Database
@@ -30,6 +30,8 @@ class Held:
     #: When it was written.
     set_at: int
     doubted: bool
+    #: True if Metronome may hold something newer: the database was restored from a backup.
+    unsure: bool = False
 
 
 class SetBy(NamedTuple):
@@ -70,6 +72,28 @@ ROWS_NOW = (
 WORK = select(changes.c.entity_id, changes.c.sets, changes.c.removes).where(
     OPEN, changes.c.entity == bindparam("entity_"), changes.c.entity_id.in_(bindparam("ids", expanding=True))
 )
+NEXT_IDS = (
+    select(fields.c.entity_id)
+    .where(fields.c.entity == bindparam("entity_"), fields.c.entity_id > bindparam("after"))
+    .distinct()
+    .order_by(fields.c.entity_id)
+    .limit(PAGE)
+)
+#: The keys of a page of entities, from the first to the last of their ids.
+MAKE_UNSURE = (
+    update(fields)
+    .where(fields.c.entity == bindparam("entity_"), fields.c.entity_id.between(bindparam("first"), bindparam("last")))
+    .values(unsure=true(), doubted=false())
+)
+#: Only what is still as it was when it was compared.
+ADOPT = (
+    update(fields)
+    .where(
+        *(fields.c[name] == bindparam(f"{name}_") for name in ("entity", "entity_id", "key")),
+        *(fields.c[name] == bindparam(f"{name}_") for name in ("occurred_at", "event", "change", "set_at")),
+    )
+    .values(value=bindparam("new_value"), unsure=false(), doubted=false())
+)
 
 
 class Holdings:
@@ -97,6 +121,42 @@ class Holdings:
             if page:
                 yield page
                 after = ids[-1]
+
+    def make_unsure(self) -> Iterator[int]:
+        """Have no key count as held by Metronome until it is written again. Yields how many keys each step marked.
+
+        Each keeps its value and its time. What was to be written again is not: Metronome may hold something newer.
+        """
+        for entity in self.counts(Scope()):
+            after = ""
+            while page := self.next_ids(entity, after):
+                after = page[-1]
+                yield self.make_page_unsure({"entity_": entity, "first": page[0], "last": after})
+
+    def next_ids(self, entity: str, after: str) -> Sequence[str]:
+        given = {"entity_": entity, "after": after}
+        return self.database.look(lambda connection: connection.scalars(NEXT_IDS, given).all())
+
+    def make_page_unsure(self, given: Mapping[str, str]) -> int:
+        return self.database.transact_one(lambda connection: connection.execute(MAKE_UNSURE, given).rowcount)
+
+    def adopt(self, found: Sequence[tuple[Held, str | None]]) -> int:
+        """Take what Metronome holds of these keys for what was written, each with the time that it has.
+
+        Returns how many: a key that was written since it was compared is left alone.
+        """
+        given = [
+            {
+                "entity_": held.entity,
+                "entity_id_": held.entity_id,
+                "key_": held.key,
+                **{f"{name}_": value for name, value in held.stamp._asdict().items()},
+                "set_at_": held.set_at,
+                "new_value": value,
+            }
+            for held, value in sorted(found, key=lambda one: (one[0].entity, one[0].entity_id, one[0].key))
+        ]
+        return self.database.transact(lambda one: sum(one.execute(ADOPT, row).rowcount for row in given))
 
     def settled(self, suspects: Sequence[Held]) -> dict[Held, SetBy | None]:
         """Those that are still as they were, and that no work which is under way is about; what set them, if kept."""
@@ -127,7 +187,7 @@ class Holdings:
 
 def held_of(row: Row[Any]) -> Held:
     stamp = Stamp(row.occurred_at, row.event, row.change)
-    return Held(row.entity, row.entity_id, row.key, row.value, stamp, row.set_at, row.doubted)
+    return Held(row.entity, row.entity_id, row.key, row.value, stamp, row.set_at, row.doubted, row.unsure)
 
 
 def keys_of(sets: str, removes: str) -> set[str]:

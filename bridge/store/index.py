@@ -5,7 +5,7 @@ from dataclasses import asdict, fields
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from bridge.model import IndexState
 from bridge.store.database import Database, packed
@@ -60,7 +60,8 @@ class CustomerIndex:
         self, step: Callable[[IndexState], IndexState | None], entries: Collection[Entry] = ()
     ) -> IndexState | None:
         """Replace the state by what `step` makes of it, and put in what was read; nothing at all if it makes None."""
-        with self.database.write() as connection:
+
+        def change(connection: Connection) -> IndexState | None:
             after = step(state_of(connection.execute(HOLD).mappings().one()))
             if after is None:
                 return None
@@ -68,16 +69,21 @@ class CustomerIndex:
                 rows = [one._asdict() | {"walk": after.walk} for one in sorted(set(entries))]
                 connection.execute(self.put, packed(rows))
             connection.execute(update(index_walk).values(**row_of(after)))
-        return after
+            return after
+
+        return self.database.transact(change)
 
     def prune(self, walk: int) -> bool:
         """Remove some of what no walk from this one on has seen. Whether there may be more."""
-        with self.database.write() as connection:
+
+        def remove(connection: Connection) -> bool:
             rows = connection.execute(OLD, {"walk_": walk}).mappings()
             old = [{f"old_{name}": value for name, value in row.items()} for row in rows]
             if old:
                 connection.execute(FORGET, old)
-        return len(old) == BATCH
+            return len(old) == BATCH
+
+        return self.database.transact(remove)
 
 
 def state_of(row: Mapping[Any, Any]) -> IndexState:

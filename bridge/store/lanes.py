@@ -40,8 +40,8 @@ def turn(lanes: Sequence[Lane], after: str) -> list[Lane]:
 
 def all_lanes(database: Database, queue: Table, now: int) -> list[str]:
     """The names of all lanes of a queue that have anything that is not leased."""
-    with database.read() as connection:
-        found = connection.execute(select(due_by_lane(database, queue)), {"now": now}).scalar_one()
+    statement = select(due_by_lane(database, queue))
+    found = database.look(lambda connection: connection.execute(statement, {"now": now}).scalar_one())
     return [lane.name for lane in lanes_of(found)]
 
 

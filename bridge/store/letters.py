@@ -4,11 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal, select, union, update
+from sqlalchemy import ColumnElement, Connection, Select, func, literal, select, union, update
 
 from bridge.model import ChangeState, EventState, StoredChange, StoredEvent
 from bridge.store.database import Database
 from bridge.store.events import ABOVE_ALL
+from bridge.store.locks import hold, in_order
 from bridge.store.rows import change_of, event_of
 from bridge.store.tables import LEFT, REFUSED, changes, events, state_is
 
@@ -114,15 +115,20 @@ class Letters:
         why = literal(f"{DROPPED}: ")
         fail = update(events).where(events.c.id.in_(numbers), *FAILED)
         refuse = update(changes).where(changes.c.event.in_(numbers), GIVEN_UP)
-        with self.database.write() as connection:
+
+        def give_up(connection: Connection) -> int:
+            hold(connection, in_order(events, events.c.id.in_(numbers), *FAILED))
             failed = connection.scalars(
                 fail.values(state=EventState.IGNORED, reason=why + func.coalesce(events.c.reason, "")).returning(
                     events.c.id
                 )
             ).all()
+            hold(connection, in_order(changes, changes.c.event.in_(numbers), GIVEN_UP))
             given_up = connection.scalars(
                 refuse.values(state=ChangeState.DROPPED, reason=why + func.coalesce(changes.c.reason, "")).returning(
                     changes.c.event
                 )
             ).all()
-        return len({*failed, *given_up})
+            return len({*failed, *given_up})
+
+        return self.database.transact(give_up)

@@ -11,7 +11,8 @@ from bridge.model import ChangeState, Reference, Wait
 from bridge.store.database import Database, packed
 from bridge.store.entities import LONGEST_WAIT_WITH_NEWS, Queue
 from bridge.store.lanes import all_lanes, claim_by_lane, lookup_lane
-from bridge.store.tables import PARKED, changes, references
+from bridge.store.locks import hold, in_order
+from bridge.store.tables import OPEN, PARKED, changes, references
 
 #: Before the first lookup.
 NEVER = -1
@@ -29,6 +30,7 @@ WAITING = and_(
 )
 
 # Statements are built once: building one takes longer than running it.
+HOLD_WAITING = in_order(changes, WAITING)
 # One for each kind: SQLite reads the whole table for a list of tuples.
 KNOWN = select(references.c.value, references.c.entity_id).where(
     references.c.entity == bindparam("entity_"),
@@ -58,6 +60,12 @@ CLAIM = (
 GIVE_BACK = (
     update(references).where(here(*KEY), references.c.lease == bindparam("lease_")).values(lease=None, leased_until=0)
 )
+#: What an answer replaces. One that was found to be wrong has no time.
+HOLD_ANSWER = (
+    select(references.c.entity_id, references.c.checked_at)
+    .where(here(*KEY), references.c.lease == bindparam("lease_"))
+    .with_for_update()
+)
 ANSWERED = GIVE_BACK.values(
     entity_id=bindparam("found"), checked_at=bindparam("now"), due_at=None, tries=0, last_error=None, waits_for=None
 )
@@ -72,6 +80,13 @@ WAIT_OR_REFUSE = (
         state=case((changes.c.created_at < bindparam("refuse_before"), ChangeState.REFUSED), else_=ChangeState.PARKED),
         reason=bindparam("reason_"),
     )
+)
+FORGET = update(references).where(here(*KEY), references.c.entity_id == bindparam("gone")).values(checked_at=None)
+DISTRUST = update(references).where(here(*KEY)).values(checked_at=NEVER)
+PUT_BACK = (OPEN, changes.c.entity_id == bindparam("gone"), changes.c.id.in_(bindparam("numbers", expanding=True)))
+HOLD_PUT_BACK = in_order(changes, *PUT_BACK)
+WAIT_FOR_ANSWER = (
+    update(changes).where(*PUT_BACK).values(entity_id=None, state=ChangeState.PARKED, reason=bindparam("reason_"))
 )
 ASLEEP = (
     select(*KEY)
@@ -157,23 +172,22 @@ class References:
         """The entity's id, if it was looked up not long ago."""
         if reference.entity_id:
             return reference.entity_id
-        with self.database.read() as connection:
-            return answers(connection, [(entity, *reference)], now - self.cache).get((entity, reference))
+        which, since = (entity, reference), now - self.cache
+        return self.database.look(lambda connection: answers(connection, [(entity, *reference)], since).get(which))
 
     def remember(self, entity: str, reference: Reference, entity_id: str, now: int) -> None:
         """An answer that came about while another was looked for."""
         kind, value = reference
         row = {"entity": entity, "kind": kind, "value": value, "entity_id": entity_id, "checked_at": now}
-        with self.database.write_one() as connection:
-            connection.execute(self.learn, row | {"leased_until": 0, "tries": 0})
+        given = row | {"leased_until": 0, "tries": 0}
+        self.database.transact_one(lambda connection: connection.execute(self.learn, given))
 
     def wake(self, entity: str, references: Collection[Reference], now: int) -> None:
         """There is news of these, all of one kind: those that somebody waits for are looked up now."""
         values = sorted(reference.value for reference in references)
         if values:
             given = {"entity_": entity, "kind_": next(iter(references)).kind, "values_": values, "now": now}
-            with self.database.write_one() as connection:
-                connection.execute(WAKE, given)
+            self.database.transact_one(lambda connection: connection.execute(WAKE, given))
 
     def claim(self, lease: str, limit: int, now: int, until: int, lanes: Sequence[str] | None = None) -> list[Question]:
         """Lease up to `limit` due lookups until `until`. Returns them: see `Entities.claim`."""
@@ -186,12 +200,46 @@ class References:
     def answer(self, question: Question, entity_id: str, now: int) -> bool:
         """Remember the answer and set free what was parked for it. False, and nothing, if the lease was lost."""
         given = key_of(question) | {"found": entity_id, "now": now}
-        with self.database.write() as connection:
-            if connection.execute(ANSWERED, given).rowcount != 1:
+
+        def step(connection: Connection) -> bool:
+            before = connection.execute(HOLD_ANSWER, given).one_or_none()
+            if before is None:
                 return False
+            connection.execute(ANSWERED, given)
+            if before == (entity_id, None):
+                # Asked again because Metronome does not know this id, and the same was found.
+                self.queue.make_due_again(connection, (question.entity, entity_id), now)
+            else:
+                self.queue.make_due(connection, {(question.entity, entity_id): question.source}, now)
+            hold(connection, HOLD_WAITING, given)
             connection.execute(SET_FREE, given)
-            self.queue.make_due(connection, {(question.entity, entity_id): question.source}, now)
-        return True
+            return True
+
+        return self.database.transact(step)
+
+    def forget(
+        self, entity: str, gone: str, waiting: Mapping[Reference, Collection[int]], reason: str, now: int
+    ) -> None:
+        """Metronome does not know the entity that lookups have found: look these references up again.
+
+        `waiting`: the numbers of the changes that wait for each. They are no longer bound to the entity `gone`.
+        """
+        asked = [asked_row(entity, reference, "", now) for reference in sorted(waiting)]
+        customers = sorted({one.customer for one in waiting if one.customer})
+        numbers = sorted(number for group in waiting.values() for number in group)
+
+        def step(connection: Connection) -> None:
+            connection.execute(self.ask, packed(asked))
+            for kind, value in sorted(waiting):
+                connection.execute(FORGET, {"entity_": entity, "kind_": kind, "value_": value, "gone": gone})
+            for kind, value in customers:
+                # The customer that a contract was looked up under may be gone as well.
+                connection.execute(DISTRUST, {"entity_": "customer", "kind_": kind, "value_": value})
+            given = {"gone": gone, "numbers": numbers, "reason_": reason}
+            hold(connection, HOLD_PUT_BACK, {"gone": gone, "numbers": numbers})
+            connection.execute(WAIT_FOR_ANSWER, given)
+
+        self.database.transact(step)
 
     def postpone(
         self,
@@ -211,17 +259,20 @@ class References:
             "refuse_before": refuse_before,
             "wait": waits_for,
         }
-        with self.database.write() as connection:
+
+        def step(connection: Connection) -> bool:
             if connection.execute(POSTPONED, given).rowcount != 1:
                 return False
+            hold(connection, HOLD_WAITING, given)
             connection.execute(WAIT_OR_REFUSE, given)
             connection.execute(STOP_IF_DONE, given)
-        return True
+            return True
+
+        return self.database.transact(step)
 
     def release(self, question: Question) -> None:
         """Give back what was claimed and not begun."""
-        with self.database.write_one() as connection:
-            connection.execute(GIVE_BACK, key_of(question))
+        self.database.transact_one(lambda connection: connection.execute(GIVE_BACK, key_of(question)))
 
 
 def asked_row(entity: str, reference: Reference, source: str, now: int) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, ColumnElement, Select, Table, bindparam, case, delete, func, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, Select, Table, bindparam, case, delete, func, select
 
 from bridge.model import EventState
 from bridge.store.database import Database
@@ -67,8 +67,7 @@ class Retention:
             yield Pruned(events=self.remove_events(numbers))
         for numbers in self.old(NEXT_ATTEMPTS, before, limit):
             yield Pruned(attempts=self.remove_attempts(numbers))
-        with self.database.write_one() as connection:
-            connection.execute(REMOVE_CAPTURES, {"before": before})
+        self.database.transact_one(lambda one: one.execute(REMOVE_CAPTURES, {"before": before}))
 
     def old(self, following: Select[Any], before: int, limit: int) -> Iterator[list[int]]:
         """The numbers of old rows, window by window. Rows that stay are passed by, not looked at again."""
@@ -84,7 +83,8 @@ class Retention:
 
     def remove_events(self, numbers: Sequence[int]) -> int:
         """Remove events with their changes, but for those with open work and those that somebody else works on."""
-        with self.database.write() as connection:
+
+        def remove(connection: Connection) -> int:
             held = set(connection.scalars(HOLD_EVENTS, {"numbers": numbers}))
             # A statement of its own: one that also holds would not see the changes that came while it waited to hold.
             held -= set(connection.scalars(WITH_OPEN_WORK, {"numbers": list(held)}))
@@ -92,8 +92,9 @@ class Retention:
                 given = {"numbers": sorted(held)}
                 connection.execute(REMOVE_CHANGES, given)
                 connection.execute(REMOVE_EVENTS, given)
-        return len(held)
+            return len(held)
+
+        return self.database.transact(remove)
 
     def remove_attempts(self, numbers: Sequence[int]) -> int:
-        with self.database.write_one() as connection:
-            return connection.execute(REMOVE_ATTEMPTS, {"numbers": numbers}).rowcount
+        return self.database.transact_one(lambda one: one.execute(REMOVE_ATTEMPTS, {"numbers": numbers}).rowcount)

@@ -58,7 +58,7 @@ def change_of(row: Row[Any]) -> StoredChange:
 
 
 def field_of(row: Row[Any]) -> Field:
-    return Field(row.value, Stamp(row.occurred_at, row.event, row.change), row.doubted)
+    return Field(row.value, Stamp(row.occurred_at, row.event, row.change), row.doubted, row.unsure)
 
 
 def attempt_of(row: Row[Any]) -> Attempt:

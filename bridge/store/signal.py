@@ -134,4 +134,5 @@ class PostgresSignal(Signal):
 def signal_of(database: Database) -> Signal:
     if database.is_sqlite:
         return SqliteSignal(str(database.url.database))
-    return PostgresSignal(database.url.set(drivername="postgresql").render_as_string(hide_password=False))
+    # A session that listens is one that a pooler in transaction mode does not keep: workers look for themselves.
+    return Signal() if database.is_pooled else PostgresSignal(database.address)

@@ -145,6 +145,8 @@ fields = Table(
     Column("set_at", Number, nullable=False),
     #: Whether somebody who had lost the lease may have written over it: then it is written again.
     Column("doubted", Boolean, nullable=False, server_default=false()),
+    #: True if Metronome may hold something newer that we do not know of, since the database was restored from a backup.
+    Column("unsure", Boolean, nullable=False, server_default=false()),
 )
 
 attempts = Table(

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from bridge import bootstrap
 from bridge.errors import BridgeError, OperatorError
 from bridge.times import DAY, SECOND, to_iso
 from tests.store.test_held import deliver
@@ -75,6 +76,7 @@ def test_it_is_read_by_programs(drift, written):
         "read": {"customer": 2},
         "keys": {"differs": 0, "missing": 0, "left": 1, "gone": 0},
         "moving": 0,
+        "unsure": 0,
         "left_out": {},
         "unread": [],
     }
@@ -86,6 +88,7 @@ def test_it_is_read_by_programs(drift, written):
         "kind": "left",
         "ours": None,
         "theirs": "X",
+        "unsure": False,
         "source": "stripe",
         "event_id": "evt_9",
         "occurred_at": to_iso(NOW),
@@ -179,3 +182,50 @@ def test_a_gate_that_is_closed_for_long_is_named(drift, store, written):
     closed = store.gate.state().__class__(closed_until=NOW + 10_000 * DAY, reason="come back tomorrow", width=1)
     store.gate.change(lambda *_: (closed, None), NOW + SECOND)
     assert "come back tomorrow" in str(drift().exception)
+
+
+@pytest.fixture
+def unsure(store, written):
+    """The database was restored, and Metronome holds something newer of one key."""
+    written.set_values("customer", ENTITY_ID, {"tier": "newer"})
+    list(store.holdings.make_unsure())
+    return written
+
+
+def test_what_is_unsure_is_shown(drift, unsure):
+    assert "unsure since a restore, until written again: 6 keys" in drift().stdout
+    (line,) = [line for line in drift("--details").stdout.splitlines() if ENTITY_ID in line]
+    assert "differs, unsure" in line
+    found = json.loads(drift("--format", "json", "--details").stdout)
+    assert (found["unsure"], found["differences"][0]["unsure"]) == (6, True)
+
+
+def test_what_is_unsure_is_not_repaired_without_a_word_whose_value_counts(drift, store, unsure):
+    result = drift("--repair", "--yes")
+    assert result.exit_code == 1
+    assert "1 key is unsure and not repaired" in result.stderr
+    assert "--from metronome" in result.stderr
+    assert not store.entities.fields_of("customer", ENTITY_ID)["tier"].doubted
+    assert store.glance(NOW).next_due() is None
+
+
+def test_metronomes_value_is_remembered_and_nothing_is_written(drift, store, unsure):
+    asked = drift("--repair", "--from", "metronome", answer="n\n")
+    assert (asked.exit_code, "remember Metronome's values of 1 key of 1 entity?" in asked.stderr) == (1, True)
+    before = store.entities.fields_of("customer", ENTITY_ID)["tier"]
+    assert drift("--repair", "--from", "metronome", "--yes").exit_code == 0
+    after = store.entities.fields_of("customer", ENTITY_ID)["tier"]
+    assert (after.value, after.stamp, after.unsure) == ("newer", before.stamp, False)
+    assert store.glance(NOW).next_due() is None
+    assert drift().exit_code == 0
+
+
+def test_ours_is_written_again_if_it_counts(drift, store, unsure):
+    assert drift("--repair", "--from", "ours", "--yes").exit_code == 0
+    held = store.entities.fields_of("customer", ENTITY_ID)["tier"]
+    assert (held.value, held.doubted, held.unsure) == ("gold", True, False)
+    assert store.glance(bootstrap.now()).next_due() is not None
+
+
+def test_whose_value_counts_is_only_said_with_a_repair(drift):
+    assert drift("--from", "ours").exit_code == 2

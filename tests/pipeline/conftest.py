@@ -52,6 +52,7 @@ class Pipeline:
             call_budget=13 * SECOND,
             resend_unchanged=given.get("resend_unchanged", False),
             log=lambda claim, attempt: self.logged.append((claim, attempt)),
+            forget=store.references.forget,
             **common,
         )
         finders = finding(store, self.metronome, self.clock, lambda: self.keys)

@@ -8,7 +8,7 @@ from bridge.metronome.client import Client
 from bridge.metronome.reading import READERS, WITH_CONTRACTS
 from bridge.model import Outcome, Verdict
 from bridge.pipeline import drift
-from bridge.pipeline.caller import Caller
+from bridge.pipeline.caller import Caller, OwnEndpointGates
 from bridge.pipeline.drift import NEEDS_CUSTOMER, NEVER_READ, Inspector, Kind, pace, repair
 from bridge.store.entities import Settlement
 from bridge.store.held import PAGE, Scope
@@ -30,7 +30,9 @@ class Scene:
         self.sandbox = sandbox
         client = Client(sandbox.url, TOKEN, connect_timeout_seconds=5, timeout_seconds=5, clock=pipeline.clock)
         pipeline.deliverer.metronome = client
-        self.caller = Caller(pipeline.gatekeeper, clock=pipeline.clock, jitter=lambda: 1.0, sleep=self.sleep)
+        self.caller = Caller(
+            pipeline.gatekeeper, OwnEndpointGates(), clock=pipeline.clock, jitter=lambda: 1.0, sleep=self.sleep
+        )
         self.inspector = Inspector(self.store.holdings, self.caller, client)
 
     def sleep(self, seconds):

@@ -148,3 +148,23 @@ def test_writing_again_what_is_doubted_restores_the_truth(changes, keys):
     again = doubted(after)
     assert after | again == truth(changes)
     assert set(made.written) | set(again) >= keys & set(before)
+
+
+UNSURE = {"tier": Field("gold", Stamp(NOW, 1, 1), unsure=True)}
+
+
+def test_what_is_unsure_is_never_taken_as_unchanged():
+    folded = fold([stored_change(2, {"tier": "gold"}, NOW + 1)], UNSURE)
+    assert folded.write.set == {"tier": "gold"}
+    assert not folded.written["tier"].unsure
+
+
+def test_what_is_unsure_keeps_its_time_so_older_events_still_lose():
+    folded = fold([stored_change(2, {"tier": "silver"}, NOW - 1)], UNSURE)
+    assert (folded.written, folded.superseded) == ({}, (2,))
+
+
+def test_what_is_unsure_is_not_written_by_itself_even_if_it_is_doubted():
+    known = {key: replace(held, doubted=True) for key, held in UNSURE.items()}
+    assert doubted(known) == {}
+    assert doubted({"tier": replace(known["tier"], unsure=False)}) == {"tier": Field("gold", Stamp(NOW, 1, 1))}

@@ -2,7 +2,7 @@ import pytest
 
 from bridge.model import ChangeState, Endpoint, Gates, Outcome, Reference, Verdict
 from bridge.pipeline.gatekeeper import SPENT
-from bridge.times import DAY, SECOND
+from bridge.times import DAY, MINUTE, SECOND
 from tests.support.making import ENTITY_ID, NOW, OTHER_ID, change, event, translated
 from tests.support.metronome import answers
 
@@ -216,3 +216,51 @@ def test_both_calls_for_a_contract_are_paid_for(make_pipeline):
     paying.gatekeeper.admit(Gates(paying.gate(None)), Endpoint.CUSTOMERS, 1)
     assert (paying.resolve(), paying.deliver()) == (1, 1)
     assert paying.slept == [0.48]
+
+
+@pytest.fixture
+def gone(waiting):
+    """A pipeline whose lookup has found a customer that Metronome does not know any more."""
+    waiting.metronome.aliases["cus_1"] = [ENTITY_ID]
+    waiting.resolve()
+    missing = Outcome(Verdict.UNKNOWN, 404, "no such customer")
+    waiting.metronome.judge = lambda call, one, _: missing if one == ENTITY_ID else Outcome(Verdict.ACCEPTED, 200)
+    return waiting
+
+
+def test_an_alias_that_has_moved_is_looked_up_again_after_a_404(gone):
+    gone.metronome.aliases["cus_1"] = [OTHER_ID]
+    assert gone.deliver() == 1
+    assert gone.states() == [(ChangeState.PARKED, "looked up again: Metronome answered 404: no such customer")]
+    ask(gone, "evt_2", NOW + 1)
+    assert (gone.resolve(), gone.deliver()) == (1, 1)
+    assert gone.metronome.held == {OTHER_ID: {"tier": "evt_2"}}
+    assert gone.metronome.lookups == 2
+    gone.clock.advance(DAY)
+    assert gone.deliver() == 1
+    assert gone.store.glance(gone.clock()).next_due() is None
+
+
+def test_an_alias_that_leads_nowhere_for_a_while_is_found_when_it_is_back(gone):
+    gone.metronome.aliases["cus_1"] = []
+    assert (gone.deliver(), gone.resolve()) == (1, 1)
+    assert gone.states() == [(ChangeState.PARKED, "no customer in Metronome has the ingest_alias cus_1 yet")]
+    gone.metronome.aliases["cus_1"] = [OTHER_ID]
+    gone.clock.advance(MINUTE)
+    gone.resolve()
+    gone.deliver()
+    assert gone.metronome.held == {OTHER_ID: {"tier": "evt_1"}}
+
+
+def test_an_alias_that_goes_on_leading_to_what_is_gone_is_tried_ever_more_rarely(gone):
+    for _ in range(12 * 60):
+        gone.deliver()
+        gone.resolve()
+        gone.clock.advance(5 * SECOND)
+    # An hour: the waits double from 5 seconds to an hour.
+    assert 5 < len(gone.metronome.calls) < 15
+    assert gone.metronome.lookups <= len(gone.metronome.calls) + 1
+    gone.clock.advance(7 * DAY)
+    gone.resolve()
+    gone.deliver()
+    assert gone.state() == ChangeState.REFUSED

@@ -46,6 +46,7 @@ def start(store):
             call_budget=SECOND,
             resend_unchanged=False,
             log=lambda *_: None,
+            forget=store.references.forget,
             **common,
         )
         resolver = Resolver(store.references, gatekeeper, *finding(store, metronome, clock), **common)

@@ -140,3 +140,52 @@ def test_a_doubt_puts_nothing_off(store, holding):
     store.events.translate(by_payload, 10, NOW)
     store.entities.doubt([Doubt("customer", ENTITY_ID, ("tier",), NOW + SECOND)])
     assert len(claim(store)) == 1
+
+
+def test_every_key_becomes_unsure_and_keeps_its_value_and_its_time(store, holding):
+    ids = [f"{one:08x}{ENTITY_ID[8:]}" for one in range(2 * PAGE + 1)]
+    holdings = holding({one: {"tier": "gold", "coupon": None} for one in ids})
+    store.entities.doubt([Doubt("customer", ids[0], ("tier",), NOW)])
+    before = [held for page in pages(holdings) for keys in page.values() for held in keys]
+    assert sum(holdings.make_unsure()) == 2 * len(ids)
+    after = [held for page in pages(holdings) for keys in page.values() for held in keys]
+    assert after == [replace(held, unsure=True, doubted=False) for held in before]
+
+
+def test_a_key_is_sure_again_once_it_is_written(store, holding):
+    holdings = holding({ENTITY_ID: {"tier": "gold", "plan": "pro"}})
+    list(holdings.make_unsure())
+    holding({ENTITY_ID: {"tier": "gold"}}, NOW + 1)
+    ((plan, tier),) = pages(holdings)[0].values()
+    assert (plan.unsure, tier.unsure) == (True, False)
+
+
+def test_a_doubt_leaves_unsure_what_is_and_only_a_decision_for_ours_ends_that(store, holding):
+    holding({ENTITY_ID: {"tier": "gold"}})
+    list(store.holdings.make_unsure())
+    store.entities.doubt([Doubt("customer", ENTITY_ID, ("tier",), NOW)])
+    held = store.entities.fields_of("customer", ENTITY_ID)["tier"]
+    assert (held.doubted, held.unsure) == (True, True)
+    store.entities.doubt([Doubt("customer", ENTITY_ID, ("tier",), NOW)], ours_counts=True)
+    held = store.entities.fields_of("customer", ENTITY_ID)["tier"]
+    assert (held.doubted, held.unsure) == (True, False)
+
+
+def test_metronomes_value_is_adopted_with_the_time_of_ours(store, holding):
+    holdings = holding({ENTITY_ID: {"tier": "gold", "plan": "pro"}})
+    list(holdings.make_unsure())
+    ((plan, tier),) = pages(holdings)[0].values()
+    assert holdings.adopt([(tier, "silver"), (plan, None)]) == 2
+    ((now_plan, now_tier),) = pages(holdings)[0].values()
+    assert now_tier == replace(tier, value="silver", unsure=False)
+    assert now_plan == replace(plan, value=None, unsure=False)
+    assert store.glance(NOW).next_due() is None
+
+
+def test_what_was_written_since_it_was_compared_is_not_adopted(holding):
+    holdings = holding({ENTITY_ID: {"tier": "gold"}})
+    ((tier,),) = pages(holdings)[0].values()
+    holding({ENTITY_ID: {"tier": "newer"}}, NOW + 1)
+    assert holdings.adopt([(tier, "silver")]) == 0
+    ((tier,),) = pages(holdings)[0].values()
+    assert tier.value == "newer"

@@ -1,8 +1,9 @@
 import pytest
 
 from bridge.model import ChangeState, Reference
+from bridge.store.entities import Mark, Settlement
 from bridge.times import HOUR, MINUTE, SECOND
-from tests.support.making import ENTITY_ID, NOW, change, event, translated
+from tests.support.making import ENTITY_ID, NOW, OTHER_ID, change, event, translated
 
 ALIAS = Reference("ingest_alias", "cus_1")
 UNTIL = NOW + 30 * SECOND
@@ -127,3 +128,65 @@ def test_whoever_waits_for_news_is_asked_about_at_once(store, park):
     assert (question.reference, question.tries) == (ALIAS, 3)
     store.references.wake("customer", [ALIAS], NOW + 9)
     assert store.references.claim("theirs", 5, NOW + 9, UNTIL) == []
+
+
+@pytest.fixture
+def bound(store, park):
+    """A change that a lookup has bound to a customer. Gives the event's number and the change's."""
+    event_number = park()
+    (question,) = store.references.claim("ours", 5, NOW, UNTIL)
+    store.references.answer(question, ENTITY_ID, NOW)
+    return event_number, store.changes.of_event(event_number)[0].id
+
+
+def forget(store, number, gone=ENTITY_ID):
+    store.references.forget("customer", gone, {ALIAS: [number]}, "looked up again", NOW + SECOND)
+
+
+def test_an_answer_that_is_forgotten_is_looked_up_again_and_changes_wait_for_it(store, park, bound):
+    event_number, number = bound
+    forget(store, number)
+    (found,) = store.changes.of_event(event_number)
+    assert (found.entity_id, found.state, found.reason) == (None, ChangeState.PARKED, "looked up again")
+    assert state_of(store, park("evt_2", NOW + SECOND)) == ChangeState.PARKED
+    assert store.references.recent("customer", ALIAS, NOW + SECOND) is None
+    (question,) = store.references.claim("ours", 5, NOW + SECOND, UNTIL)
+    assert store.references.answer(question, OTHER_ID, NOW + SECOND)
+    (found,) = store.changes.of_event(event_number)
+    assert (found.entity_id, found.state, found.reason) == (OTHER_ID, ChangeState.PENDING, None)
+
+
+def test_only_an_answer_that_leads_to_what_is_gone_is_forgotten(store, park, bound):
+    event_number, number = bound
+    forget(store, number, gone=OTHER_ID)
+    assert store.references.recent("customer", ALIAS, NOW + SECOND) == ENTITY_ID
+    assert store.changes.of_event(event_number)[0].entity_id == ENTITY_ID
+
+
+def test_what_was_delivered_meanwhile_does_not_wait_again(store, bound):
+    event_number, number = bound
+    (ours,) = store.entities.claim("ours", 5, NOW, UNTIL)
+    store.entities.settle(ours, Settlement(states={number: Mark(ChangeState.DELIVERED)}), NOW)
+    forget(store, number)
+    assert state_of(store, event_number) == ChangeState.DELIVERED
+
+
+def test_the_same_answer_again_is_no_news_for_an_entity_that_waits(store, bound):
+    _, number = bound
+    (ours,) = store.entities.claim("ours", 5, NOW, UNTIL)
+    forget(store, number)
+    store.entities.settle(ours, Settlement(retry_at=NOW + HOUR, tries=9), NOW)
+    (question,) = store.references.claim("ours", 5, NOW + SECOND, UNTIL)
+    assert store.references.answer(question, ENTITY_ID, NOW + SECOND)
+    assert store.glance(NOW).entity_due == NOW + HOUR
+
+
+def test_the_customer_of_a_contract_that_is_gone_is_looked_up_again_too(store, park):
+    contract = Reference.of("uniqueness_key", ["K-1"], ALIAS)
+    event_number = park(reference=contract)
+    (question,) = store.references.claim("ours", 5, NOW, UNTIL)
+    store.references.remember("customer", ALIAS, OTHER_ID, NOW)
+    store.references.answer(question, ENTITY_ID, NOW)
+    number = store.changes.of_event(event_number)[0].id
+    store.references.forget("customer", ENTITY_ID, {contract: [number]}, "looked up again", NOW + SECOND)
+    assert store.references.recent("customer", ALIAS, NOW + SECOND) is None
