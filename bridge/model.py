@@ -273,11 +273,15 @@ class Verdict(StrEnum):
     LIMITED = "limited"
     #: 5xx, 408, a timeout, no connection: worth another try.
     UNAVAILABLE = "unavailable"
-    #: 401, 403: the token is refused; no event is to blame.
+    #: 401: Metronome rejects the token; no event is to blame.
     UNAUTHORIZED = "unauthorized"
+    #: 403: the token lacks a permission for this endpoint or resource.
+    FORBIDDEN = "forbidden"
     #: 404: no such entity, perhaps not yet.
     UNKNOWN = "unknown"
-    #: 400, 409, 422 and whatever else: this write will never do.
+    #: 409: conflicts with what Metronome holds now, for example a unique value that another entity has.
+    CONFLICT = "conflict"
+    #: 400, 422: Metronome rejects this write.
     REFUSED = "refused"
 
 
@@ -289,8 +293,12 @@ class Outcome:
     #: None: there was no answer.
     status: int | None = None
     message: str = ""
-    #: How long Metronome asks to wait, in microseconds.
+    #: How long to wait, in microseconds: what Metronome asks for, within bounds.
     retry_after: int | None = None
+    #: What a rate limit (429) counts: "customer" or "client", by X-Metronome-Rate-Limit-Type. None: not said.
+    scope: str | None = None
+    #: Reserved for Metronome's error code.
+    code: str | None = None
 
 
 class Cause(StrEnum):

@@ -28,8 +28,9 @@ Query = Mapping[str, str | Sequence[str]]
 
 VERDICTS = {
     401: Verdict.UNAUTHORIZED,
-    403: Verdict.UNAUTHORIZED,
+    403: Verdict.FORBIDDEN,
     404: Verdict.UNKNOWN,
+    409: Verdict.CONFLICT,
     # A proxy between us and Metronome wants other credentials.
     407: Verdict.UNAVAILABLE,
     408: Verdict.UNAVAILABLE,

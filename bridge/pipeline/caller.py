@@ -52,7 +52,7 @@ class Caller:
         """The first answer that time would not change. Raises BridgeError, OperatorError if the token is refused."""
         for tries in range(MAX_TRIES):
             outcome, answer = self.once(call)
-            if outcome.verdict is Verdict.UNAUTHORIZED:
+            if outcome.verdict in (Verdict.UNAUTHORIZED, Verdict.FORBIDDEN):
                 raise OperatorError(f"METRONOME_API_TOKEN is refused: {said(outcome)}")
             decision = decide(outcome, tries, self.clock(), self.jitter())
             if decision.next is not Next.RETRY:

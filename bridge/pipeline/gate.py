@@ -90,7 +90,7 @@ def after(state: GateState, outcome: Outcome, now: int, *, jitter: float, failin
     match outcome.verdict:
         case Verdict.LIMITED:
             return closed(state, Cause.LIMITED, outcome, now, jitter)
-        case Verdict.UNAUTHORIZED:
+        case Verdict.UNAUTHORIZED | Verdict.FORBIDDEN:
             return closed(state, Cause.UNAUTHORIZED, outcome, now, jitter)
         case Verdict.UNAVAILABLE:
             probing = state.width and state.cause is not Cause.LIMITED

@@ -14,7 +14,7 @@ SPENT = 0.96
 #: Failures in a row, about whatever entities, that make an outage.
 OUTAGE_FROM = 5
 
-HARMLESS = (Verdict.ACCEPTED, Verdict.REFUSED, Verdict.UNKNOWN)
+HARMLESS = (Verdict.ACCEPTED, Verdict.REFUSED, Verdict.CONFLICT, Verdict.UNKNOWN)
 
 
 class Gate(Protocol):

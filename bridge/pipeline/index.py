@@ -161,7 +161,9 @@ def stopped(state: IndexState, *, seen: IndexState, outcome: Outcome, now: int) 
     """Metronome does not answer: another may go on from here, or begin anew if it does not know where that is."""
     if not is_ours(state, seen):
         return None
-    lost = outcome is CIRCLE or (seen.cursor is not None and outcome.verdict in (Verdict.REFUSED, Verdict.UNKNOWN))
+    lost = outcome is CIRCLE or (
+        seen.cursor is not None and outcome.verdict in (Verdict.REFUSED, Verdict.CONFLICT, Verdict.UNKNOWN)
+    )
     return replace(state, is_walking=not lost, lease=None, leased_until=now)
 
 

@@ -88,7 +88,7 @@ class Resolver:
         """No answer, or none that can be used. Only a clear no can use up the patience for what is parked."""
         outcome = found.outcome or NOT_ASKED
         clear = outcome.verdict is Verdict.ACCEPTED
-        slowly = clear or outcome.verdict is Verdict.REFUSED
+        slowly = clear or outcome.verdict in (Verdict.REFUSED, Verdict.CONFLICT)
         at = decide(Outcome(Verdict.UNKNOWN) if slowly else outcome, question.tries, now, self.jitter()).at
         self.references.postpone(
             question,

@@ -53,9 +53,9 @@ def decide(outcome: Outcome, tries: int, now: int, jitter: float) -> Decision:
             return Decision(Next.DONE)
         case Verdict.UNKNOWN:
             return Decision(Next.PARK, now + UNKNOWN.wait(tries, 1 - jitter / 2), reason)
-        case Verdict.REFUSED:
+        case Verdict.REFUSED | Verdict.CONFLICT:
             return Decision(Next.GIVE_UP, reason=reason)
-        case Verdict.UNAVAILABLE | Verdict.LIMITED | Verdict.UNAUTHORIZED:
+        case Verdict.UNAVAILABLE | Verdict.LIMITED | Verdict.UNAUTHORIZED | Verdict.FORBIDDEN:
             wait = max(ENTITY.wait(tries, jitter), outcome.retry_after or 0)
             return Decision(Next.RETRY, now + wait, reason)
 
