@@ -161,14 +161,14 @@ SETTINGS = (
         "metronome_connect_timeout_seconds",
         number(0.1, 30),
         "3",
-        "How long to wait for a connection to Metronome.",
+        "How long connecting to Metronome and sending a request may take in all: name lookup, proxy and TLS included.",
     ),
     Setting(
         "METRONOME_TIMEOUT_SECONDS",
         "metronome_timeout_seconds",
         number(0.1, 60),
         "10",
-        "How long to wait for an answer of Metronome.",
+        "How long Metronome's whole answer may take after that. A call is over within both times together.",
     ),
     Setting(
         "METRONOME_MAX_CALLS_PER_SECOND",

@@ -25,11 +25,20 @@ from bridge.web.server import serve
 @click.option("--outage", is_flag=True, help="Answer every call 503.")
 @click.option("--enforce-keys", is_flag=True, help="Set only keys that were added with addKey.")
 @click.option("--enforce-customers", is_flag=True, help="Answer 404 for customers that do not exist.")
+@click.option(
+    "--conflict-status",
+    type=click.Choice([409, 400]),
+    default=409,
+    show_default=True,
+    help="What a unique value that another entity holds is answered.",
+)
 def command(host: str, port: int, token: str | None, data: Path | None, **faults: float | bool) -> None:
     """Run a local stand-in for Metronome's API.
 
     It validates as the API does and keeps what it is told in memory. GET /sandbox shows it as JSON: values, keys,
-    customers, contracts, calls. POST /sandbox switches faults while it runs, for example {"faults": {"outage": true}}.
+    customers, contracts, rules, calls. POST /sandbox switches faults while it runs, for example
+    {"faults": {"outage": true}}, and sets rules for single calls, for example
+    {"rules": [{"endpoint": "/v2/contracts/list", "status": 403}]}. See docs/cli.md.
     """
     world = World(faults=Faults(**faults))  # type: ignore[arg-type]
     if data is not None:
@@ -41,7 +50,7 @@ def command(host: str, port: int, token: str | None, data: Path | None, **faults
 
 
 def populate(world: World, path: Path) -> None:
-    """{customers: [{name, id, ingest_aliases, salesforce_account_id}], contracts: [{customer_id, ...}], ...}"""
+    """{customers: [{name, id, ingest_aliases, salesforce_account_id}], contracts: [{customer_id, ...}], rules, ...}"""
     try:
         scene = orjson.loads(path.read_bytes())
     except orjson.JSONDecodeError as error:

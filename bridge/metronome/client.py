@@ -4,19 +4,21 @@ https://docs.metronome.com/api-reference
 """
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
-from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import orjson
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
 from bridge import __version__
+from bridge.metronome.answers import CLIENT_ERRORS, SUCCESS, Judgement, harmless, judge
+from bridge.metronome.transport import Resolver, Transport
+from bridge.metronome.waits import wait_of
 from bridge.model import Outcome, Verdict
-from bridge.times import HOUR, MILLISECOND, SECOND, from_datetime
 
 SET_VALUES = "/v1/customFields/setValues"
 DELETE_VALUES = "/v1/customFields/deleteValues"
@@ -26,21 +28,14 @@ CONTRACTS = "/v2/contracts/list"
 #: What stands behind the question mark; of several values of one name, each.
 Query = Mapping[str, str | Sequence[str]]
 
-VERDICTS = {
-    401: Verdict.UNAUTHORIZED,
-    403: Verdict.FORBIDDEN,
-    404: Verdict.UNKNOWN,
-    409: Verdict.CONFLICT,
-    # A proxy between us and Metronome wants other credentials.
-    407: Verdict.UNAVAILABLE,
-    408: Verdict.UNAVAILABLE,
-    429: Verdict.LIMITED,
-}
-
 MAX_ANSWER_BYTES = 16 << 20
-MAX_MESSAGE_LENGTH = 500
-#: No answer makes us wait for longer than this.
-LONGEST_WAIT = HOUR
+#: Errors are short: of a longer one the connection is closed instead of reading on.
+MAX_ERROR_BYTES = 256 << 10
+
+RATE_LIMIT_TYPE = "X-Metronome-Rate-Limit-Type"
+RATE_LIMIT_TYPES = ("client", "customer")
+#: Headers that say how long to wait.
+WAITS = ("Date", "Retry-After", "retry-after-ms")
 
 
 class Bearer(AuthBase):
@@ -53,6 +48,10 @@ class Bearer(AuthBase):
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request
 
+    def redact(self, text: str) -> str:
+        """Returns a harmless text that does not hold the token."""
+        return harmless(text, self._token)
+
 
 class Session(requests.Session):
     """Sees no redirects: even when told not to follow one, requests reads all of it to know where it leads."""
@@ -62,7 +61,11 @@ class Session(requests.Session):
 
 
 class Client:
-    """Calls with one pooled session a thread. `clock` gives microseconds, for Retry-After dates."""
+    """Calls with one pooled session a thread.
+
+    `clock` gives microseconds, for Retry-After dates; `monotonic` gives seconds, for deadlines. A call takes at most
+    the sum of both timeouts: connecting and sending the first, the answer with its body the second.
+    """
 
     def __init__(
         self,
@@ -72,11 +75,14 @@ class Client:
         connect_timeout_seconds: float,
         timeout_seconds: float,
         clock: Callable[[], int],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.base_url = base_url
         self.timeout = (connect_timeout_seconds, timeout_seconds)
         self.clock = clock
+        self.monotonic = monotonic
         self._bearer = Bearer(token)
+        self._resolver = Resolver()
         self._local = threading.local()
         # Proxies and certificates, asked for once: requests would go through the environment for every call.
         self._surroundings = requests.Session().merge_environment_settings(base_url, {}, None, None, None)
@@ -108,8 +114,7 @@ class Client:
     def call(
         self, method: str, path: str, body: Any = None, *, query: Query | None = None
     ) -> tuple[Outcome, Mapping[str, Any]]:
-        """The outcome and the answer, which is an object."""
-        deadline = self.clock() + round(sum(self.timeout) * SECOND)
+        """The outcome and the answer, which is an object; empty unless accepted."""
         try:
             with self.session().request(
                 method,
@@ -117,38 +122,32 @@ class Client:
                 params=query,
                 data=None if body is None else orjson.dumps(body),
                 timeout=self.timeout,
-                # A redirect would carry a POST, and the token, to where nobody asked for it.
+                # A redirect would carry a POST, and the token, to another address.
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                content = self.read_bounded(response, deadline)
+                content = content_of(response)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             return Outcome(Verdict.UNAVAILABLE, message=f"no answer: {type(error).__name__}"), {}
-        answer = read(content)
-        return self.outcome_of(response, answer), answer
+        judgement = judge(response.status_code, response.reason or "", content, header(response, "Content-Type"))
+        if judgement.verdict is Verdict.ACCEPTED:
+            return Outcome(judgement.verdict, response.status_code), judgement.answer or {}
+        return self.failure(response, judgement), {}
 
-    def outcome_of(self, response: requests.Response, answer: Mapping[str, Any]) -> Outcome:
-        status = response.status_code
-        verdict = VERDICTS.get(status) or by_class(status)
-        if verdict is Verdict.ACCEPTED and "html" in response.headers.get("Content-Type", ""):
-            return Outcome(Verdict.UNAVAILABLE, status, "a web page answered, not the API: check METRONOME_BASE_URL")
-        if verdict is Verdict.ACCEPTED:
-            return Outcome(verdict, status)
-        message = str(answer.get("message") or response.reason or "")[:MAX_MESSAGE_LENGTH]
-        # PostgreSQL has no NUL in a text: https://www.postgresql.org/docs/current/datatype-character.html
-        message = message.replace("\x00", "\ufffd")
-        return Outcome(verdict, status, message, retry_after(response.headers, self.clock()))
-
-    def read_bounded(self, response: requests.Response, deadline: int) -> bytes:
-        """The body, read to its end so that the connection can be used again. Raises ValueError if there is no end."""
-        content = bytearray()
-        while piece := response.raw.read1(1 << 16, decode_content=True):
-            content += piece
-            if len(content) > MAX_ANSWER_BYTES:
-                raise ValueError("the answer is too long")
-            if self.clock() > deadline:
-                raise TimeoutError("the answer takes too long")
-        return bytes(content)
+    def failure(self, response: requests.Response, judgement: Judgement) -> Outcome:
+        wait = wait_of(
+            {name.lower(): response.raw.headers.getlist(name) for name in WAITS}, response.status_code, self.clock()
+        )
+        limited_by = header(response, RATE_LIMIT_TYPE).strip().lower()
+        is_scoped = judgement.verdict is Verdict.LIMITED and limited_by in RATE_LIMIT_TYPES
+        said = self._bearer.redact(judgement.message)
+        return Outcome(
+            judgement.verdict,
+            response.status_code,
+            " ".join(part for part in (said, wait.note and f"({wait.note})") if part),
+            wait.micros,
+            scope=limited_by if is_scoped else None,
+        )
 
     def session(self) -> requests.Session:
         """This thread's session: its connection stays open between calls."""
@@ -165,8 +164,10 @@ class Client:
                     "Accept": "application/json",
                 }
             )
-            # Retries belong to the store: here they would sleep in the thread, with nobody to see them.
-            adapter = HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0)
+            # Whatever the other side would have us remember does not come back to it.
+            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+            # Retries belong to the store: here they would sleep in the thread, unseen.
+            adapter = Transport(self._resolver, clock=self.monotonic)
             session.mount("https://", adapter)
             session.mount("http://", adapter)
             self._local.session = session
@@ -181,40 +182,28 @@ def delete_body(entity: str, entity_id: str, keys: Sequence[str]) -> dict[str, A
     return {"entity": entity, "entity_id": entity_id, "keys": list(keys)}
 
 
-def by_class(status: int) -> Verdict:
-    if 200 <= status < 300:  # noqa: PLR2004
-        return Verdict.ACCEPTED
-    # A redirect, like a fault of the server, says nothing about this write.
-    return Verdict.REFUSED if 400 <= status < 500 else Verdict.UNAVAILABLE  # noqa: PLR2004
+def header(response: requests.Response, name: str) -> str:
+    return str(response.headers.get(name, ""))
 
 
-def read(content: bytes) -> Mapping[str, Any]:
+def content_of(response: requests.Response) -> bytes:
+    """The body as far as it matters. Raises if a success breaks off: then it may be another answer than it seems."""
+    if response.status_code in SUCCESS:
+        return read_bounded(response, MAX_ANSWER_BYTES)
+    if response.status_code < CLIENT_ERRORS.start:
+        # Interim answers and redirects: nothing in them is trusted, and the connection is closed.
+        return b""
     try:
-        answer = orjson.loads(content)
-    except orjson.JSONDecodeError:
-        return {}
-    return answer if isinstance(answer, dict) else {}
+        return read_bounded(response, MAX_ERROR_BYTES)
+    except (HTTPError, OSError, ValueError):
+        return b""
 
 
-def retry_after(headers: Mapping[str, str], now: int) -> int | None:
-    """How long to wait, in microseconds: `retry-after-ms`, or `Retry-After` in seconds or as a date."""
-    wait = number(headers.get("retry-after-ms"), MILLISECOND)
-    if wait is None:
-        wait = number(headers.get("retry-after"), SECOND)
-    if wait is None:
-        wait = until(headers.get("retry-after"), now)
-    return None if wait is None or wait < 0 else min(wait, LONGEST_WAIT)
-
-
-def number(text: str | None, unit: int) -> int | None:
-    try:
-        return None if text is None else int(float(text) * unit)
-    except (ValueError, OverflowError):
-        return None
-
-
-def until(text: str | None, now: int) -> int | None:
-    try:
-        return None if text is None else from_datetime(parsedate_to_datetime(text)) - now
-    except (ValueError, OverflowError):
-        return None
+def read_bounded(response: requests.Response, limit: int) -> bytes:
+    """The body, read to its end so that the connection can be used again. Raises ValueError if it is too long."""
+    content = bytearray()
+    while piece := response.raw.read1(1 << 16, decode_content=True):
+        content += piece
+        if len(content) > limit:
+            raise ValueError("the answer is too long")
+    return bytes(content)

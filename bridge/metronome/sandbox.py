@@ -15,6 +15,8 @@ from flask import Flask, Response, g, request
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 from werkzeug.exceptions import HTTPException
 
+from bridge.metronome.rules import Asked, RuleBody
+from bridge.metronome.wire import Connection
 from bridge.metronome.world import PARTS, ApiError, Json, World
 from bridge.model import ENTITIES, MAX_KEY_LENGTH, MAX_VALUE_LENGTH
 
@@ -134,6 +136,7 @@ class FaultsBody(Schema):
     outage = fields.Boolean()
     enforce_keys = fields.Boolean()
     enforce_customers = fields.Boolean()
+    conflict_status = fields.Integer(strict=True, validate=validate.OneOf([400, 409]))
 
 
 class ControlBody(Schema):
@@ -142,6 +145,7 @@ class ControlBody(Schema):
     customers = fields.List(fields.Nested(CustomerBody))
     contracts = fields.List(fields.Nested(ContractBody))
     catalog = fields.List(fields.Nested(CatalogBody))
+    rules = fields.List(fields.Nested(RuleBody))
 
 
 def set_values(world: World, body: Json) -> None:
@@ -249,22 +253,30 @@ def create_sandbox(world: World, *, clock: Callable[[], int], token: str | None 
     lock = threading.Lock()
 
     def api(schema: type[Schema] | None, handle: Callable[..., Json | None]) -> Callable[..., Response]:
-        """A view: latency, faults, the token, the body, and only then the world. Every call is remembered."""
+        """A view: latency, rules, faults, the token, the body, and only then the world. Every call is remembered."""
 
         def view(**given: str) -> Response:
             g.now = clock()
-            body: Json = {}
+            connection = Connection(request.environ)
             time.sleep(world.faults.latency_ms / 1000)
             with lock:
-                try:
-                    world.check_faults(g.now)
-                    check_token(token)
-                    body = validated(schema, read_json()) if schema else {}
-                    response = reply(200, handle(world, body, **given) or {})
-                except ApiError as error:
-                    response = reply(error.status, {"message": str(error)}, error.headers)
-                world.remember(f"{request.method} {request.full_path.rstrip('?')}", body, response.status_code, g.now)
-            return response
+                rule = world.rule_for(asked(world.has_served(connection.identity)))
+            rule.wait()
+            with lock:
+                body, response = (lenient_json(), rule.response()) if rule.prevents else usual(given)
+                call = f"{request.method} {request.full_path.rstrip('?')}"
+                world.remember(call, body, rule.status_instead_of(response.status_code), g.now)
+            return rule.response_instead_of(response, connection)
+
+        def usual(given: Mapping[str, str]) -> tuple[Json, Response]:
+            body: Json = {}
+            try:
+                world.check_faults(g.now)
+                check_token(token)
+                body = validated(schema, read_json()) if schema else {}
+                return body, reply(200, handle(world, body, **given) or {})
+            except ApiError as error:
+                return body, reply(error.status, {"message": str(error)}, error.headers)
 
         return view
 
@@ -293,17 +305,33 @@ def create_sandbox(world: World, *, clock: Callable[[], int], token: str | None 
 
 
 def arrange(world: World, given: Any, now: int) -> None:
-    """Set the scene: {reset, faults: {}, customers: [], contracts: [], catalog: []}, all optional. Raises ApiError."""
+    """Set the scene: {reset, faults, rules, customers, contracts, catalog}, all optional. Raises ApiError."""
     body = validated(ControlBody, given)
     if body.get("reset"):
         world.reset()
     world.faults = replace(world.faults, **body.get("faults", {}))
+    if "rules" in body:
+        world.set_rules(body["rules"])
     for customer in body.get("customers", []):
         world.add_customer(customer, now)
     for contract in body.get("contracts", []):
         world.add_contract(contract, now)
     for item in body.get("catalog", []):
         world.add_item(item, now)
+
+
+def asked(reused: bool) -> Asked:
+    query = {name: request.args.getlist(name) for name in request.args}
+    return Asked(request.method, request.path, query, lenient_json(), reused)
+
+
+def lenient_json() -> Json:
+    """The body for rules: whatever is not an object says nothing."""
+    try:
+        body = orjson.loads(request.get_data())
+    except orjson.JSONDecodeError:
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
 def check_token(token: str | None) -> None:

@@ -4,9 +4,10 @@ import random
 import uuid
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+from bridge.metronome.rules import NO_RULE, Asked, Rule
 from bridge.times import SECOND, to_iso
 
 Json = dict[str, Any]
@@ -33,6 +34,8 @@ PARTS: Mapping[str, tuple[str, Json]] = {
 
 #: How many calls are remembered; all are counted.
 MAX_CALLS = 10_000
+#: How many connections are remembered, to know which are used again.
+MAX_CONNECTIONS = 1_000
 
 
 class ApiError(Exception):
@@ -59,6 +62,8 @@ class Faults:
     enforce_keys: bool = False
     #: Only customers that exist have custom fields.
     enforce_customers: bool = False
+    #: What setting a value gets that must be unique and is not: Metronome documents no status for it.
+    conflict_status: int = 409
 
 
 @dataclass
@@ -77,6 +82,30 @@ class World:
     statuses: Counter[int] = field(default_factory=Counter)
     tokens: float = 0.0
     filled_at: int = 0
+    rules: list[Rule] = field(default_factory=list)
+    #: How many calls each rule has matched.
+    hits: list[int] = field(default_factory=list)
+    #: Connections that have served a call.
+    connections: deque[int] = field(default_factory=lambda: deque(maxlen=MAX_CONNECTIONS))
+
+    def set_rules(self, rules: Iterable[Rule]) -> None:
+        self.rules = list(rules)
+        self.hits = [0] * len(self.rules)
+
+    def rule_for(self, asked: Asked) -> Rule:
+        """Returns the first rule that matches and is not used up, or NO_RULE. Counts that call."""
+        for number, rule in enumerate(self.rules):
+            if rule.matches(asked) and (rule.times is None or self.hits[number] < rule.times):
+                self.hits[number] += 1
+                return rule
+        return NO_RULE
+
+    def has_served(self, connection: int | None) -> bool:
+        """Returns whether this connection has served a call, and remembers that it has."""
+        if connection is None or connection in self.connections:
+            return connection is not None
+        self.connections.append(connection)
+        return False
 
     def check_faults(self, now: int) -> None:
         """Raises ApiError if a fault hits this call."""
@@ -106,9 +135,11 @@ class World:
     def check_values(self, entity: str, entity_id: str, values: Mapping[str, str]) -> None:
         for key, value in values.items():
             if self.faults.enforce_keys and (entity, key) not in self.keys:
-                raise ApiError(400, f"the key {key} is not on the allow-list of {entity}: add it with addKey")
+                raise ApiError(400, f"Invalid custom field keys: {key} is not on the allow-list of {entity}")
             if self.keys.get((entity, key)) and self.holders(entity, key, value) - {entity_id}:
-                raise ApiError(409, f"the value of {key} must be unique, and another {entity} has it")
+                raise ApiError(
+                    self.faults.conflict_status, f"the value of {key} must be unique, and another {entity} has it"
+                )
 
     def delete_values(self, entity: str, entity_id: str, keys: Iterable[str]) -> None:
         self.check_entity(entity, entity_id)
@@ -141,10 +172,10 @@ class World:
         if taken.intersection(aliases):
             raise ApiError(409, "a customer with one of these ingest aliases exists already")
         customer_id = str(given.get("id") or uuid.uuid4()).lower()
-        fields = given.get("custom_fields", {})
-        self.check_values("customer", customer_id, fields)
-        if fields:
-            self.values["customer", customer_id] = dict(fields)
+        values = given.get("custom_fields", {})
+        self.check_values("customer", customer_id, values)
+        if values:
+            self.values["customer", customer_id] = dict(values)
         self.customers[customer_id] = {
             "id": customer_id,
             "external_id": aliases[0] if aliases else customer_id,
@@ -232,6 +263,12 @@ class World:
             "customers": [self.customer(customer_id) for customer_id in self.customers],
             "contracts": [self.contract(contract_id) for contract_id in self.contracts],
             "catalog": [{"entity": entity, **self.item(entity, item_id)} for entity, item_id in self.catalog],
+            "rules": [{**shown(rule), "hits": hits} for rule, hits in zip(self.rules, self.hits, strict=True)],
             "statuses": {str(status): count for status, count in sorted(self.statuses.items())},
             "calls": list(self.calls),
         }
+
+
+def shown(rule: Rule) -> Json:
+    """What a rule says, without what it leaves open."""
+    return {one.name: value for one in fields(rule) if (value := getattr(rule, one.name)) not in (None, {})}

@@ -1,6 +1,7 @@
 """Servers and clients that are gone when a test ends, and an environment that says nothing about networks."""
 
 import os
+import subprocess
 from contextlib import ExitStack
 
 import pytest
@@ -44,3 +45,19 @@ def connect():
     yield make
     for client in made:
         client.session().close()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """Makes a self-signed certificate for a name; gives its file and its key's."""
+
+    def make(name):
+        folder = tmp_path_factory.mktemp("certificate")
+        certificate, key = folder / "certificate.pem", folder / "key.pem"
+        command = ["openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+        command += ["-subj", "/CN=metronome", "-addext", f"subjectAltName={name}", "-days", "2"]
+        command += ["-out", str(certificate), "-keyout", str(key)]
+        subprocess.run(command, check=True, capture_output=True)
+        return certificate, key
+
+    return make

@@ -204,5 +204,48 @@ def drip(head: bytes, body: bytes) -> Answer:
     return send
 
 
+def tunnel(port: int) -> Answer:
+    """What a proxy answers to CONNECT: everything goes to and fro until either side hangs up."""
+
+    def send(handler: Handler) -> None:
+        handler.close_connection = True
+        handler.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        with socket.create_connection(("127.0.0.1", port)) as there:
+            back = threading.Thread(target=pump, args=(there, handler.connection))
+            back.start()
+            pump(handler.connection, there)
+            back.join()
+
+    return send
+
+
+def pump(one: socket.socket, other: socket.socket) -> None:
+    with suppress(OSError):
+        while data := one.recv(1 << 16):
+            other.sendall(data)
+    for each in (one, other):
+        with suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def listening(behave: Callable[[socket.socket, threading.Event], object]) -> Iterator[int]:
+    """A port that speaks no HTTP: what it does with one connection."""
+    stopping = threading.Event()
+
+    def take() -> None:
+        with suppress(OSError), listener.accept()[0] as connection:
+            behave(connection, stopping)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=take)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            stopping.set()
+            thread.join()
+
+
 def zipped(value, status: int = 200) -> Answer:
     return answer(status, gzip.compress(orjson.dumps(value)), {"Content-Encoding": "gzip"})

@@ -2,7 +2,6 @@
 
 import logging
 import ssl
-import subprocess
 
 import pytest
 
@@ -16,22 +15,6 @@ NETRC = "machine 127.0.0.1 login somebody password else\ndefault login somebody 
 
 def set_values(client):
     return client.set_values("customer", ENTITY_ID, {"tier": "gold"})
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory):
-    """Makes a self-signed certificate for a name; gives its file and its key's."""
-
-    def make(name):
-        folder = tmp_path_factory.mktemp("certificate")
-        certificate, key = folder / "certificate.pem", folder / "key.pem"
-        command = ["openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
-        command += ["-subj", "/CN=metronome", "-addext", f"subjectAltName={name}", "-days", "2"]
-        command += ["-out", str(certificate), "-keyout", str(key)]
-        subprocess.run(command, check=True, capture_output=True)
-        return certificate, key
-
-    return make
 
 
 @pytest.fixture(scope="session")

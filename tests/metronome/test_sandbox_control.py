@@ -121,6 +121,7 @@ def test_faults_are_switched_one_by_one(sandbox):
         "outage": True,
         "enforce_keys": True,
         "enforce_customers": False,
+        "conflict_status": 409,
     }
 
 
@@ -198,6 +199,19 @@ BAD_SCENES = [
     {"faults": {"rate_limit": -1}},
     {"faults": {"error_rate": 1.1}},
     {"faults": {"error_rate": "often"}},
+    {"faults": {"conflict_status": 418}},
+    {"rules": {}},
+    {"rules": [{}]},
+    {"rules": [{"entity": "customer"}]},
+    {"rules": [{"status": 200}, {"status": 199}]},
+    {"rules": [{"status": "429"}]},
+    {"rules": [{"state": 429}]},
+    {"rules": [{"fault": "sleepy"}]},
+    {"rules": [{"status": 429, "times": 0}]},
+    {"rules": [{"status": 429, "headers": {"Retry-After": "1\r\nX: y"}}]},
+    {"rules": [{"status": 429, "headers": {"Retry After": "1"}}]},
+    {"rules": [{"delay_ms": 600_001}]},
+    {"rules": [{"fault": "hang", "message": "never sent"}]},
     {"customers": {}},
     {"customers": [{}]},
     {"customers": [ACME, {"id": TWO}]},
