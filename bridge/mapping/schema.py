@@ -155,8 +155,8 @@ class RuleSchema(Strict):
     )
     occurred_at = Text(
         metadata={
-            "help": "Where the time of the event is, if the sender does not say or something better is in the payload:"
-            " ISO text, or seconds or milliseconds since 1970."
+            "help": "Where the [time](#times) of the event is, if the sender does not say or something better is in the"
+            " payload. Never a time that is still to come, such as a renewal date: see `future_events`."
         }
     )
     partial_ = Switch(
