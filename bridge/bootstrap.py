@@ -107,7 +107,10 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, *, strict
 
 def build_store(settings: Settings) -> Store:
     return open_store(
-        settings.database_url, settings.database_connections, round(settings.lookup_cache_seconds * SECOND)
+        settings.database_url,
+        settings.database_connections,
+        round(settings.lookup_cache_seconds * SECOND),
+        server_clock=True,
     )
 
 

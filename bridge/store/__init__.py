@@ -56,9 +56,12 @@ class Store:
         self.database.close()
 
 
-def open_store(url: str, connections: int, lookup_cache: int) -> Store:
-    """Connects when first used. `lookup_cache`: for how many microseconds answers to lookups are trusted."""
-    database = Database(url, connections)
+def open_store(url: str, connections: int, lookup_cache: int, *, server_clock: bool = False) -> Store:
+    """Connects when first used. `lookup_cache`: for how many microseconds answers to lookups are trusted.
+
+    `server_clock`: PostgreSQL's clock dates receipts, and the times that are handed in do not.
+    """
+    database = Database(url, connections, server_clock=server_clock)
     queue = Queue(database)
     references = References(database, queue, lookup_cache)
     changes = Changes(database, queue, references)

@@ -67,8 +67,10 @@ SERVER_TIME = literal_column("(extract(epoch FROM clock_timestamp()) * 1000000):
 class Database:
     """One database, as connections to read with, and to write with in a transaction. Raises StoreError."""
 
-    def __init__(self, url: str, connections: int) -> None:
+    def __init__(self, url: str, connections: int, *, server_clock: bool = False) -> None:
+        """`server_clock`: a server's own clock dates receipts; else whoever stores an event does."""
         self.url = read_url(url)
+        self.dates_receipts = server_clock and not self.is_sqlite
         if self.is_sqlite:
             if not self.url.database or self.url.database == ":memory:":
                 raise SettingError("DATABASE_URL: SQLite needs a file, such as sqlite:///bridge.db")
