@@ -18,7 +18,7 @@ from bridge.mapping.files import Mappings
 from bridge.mapping.live import Folder, Live
 from bridge.metronome.client import Client
 from bridge.metronome.directory import Directory
-from bridge.model import Attempt, GateState
+from bridge.model import Attempt, GateState, StoredEvent
 from bridge.pipeline.caller import Caller
 from bridge.pipeline.capture import Capturer
 from bridge.pipeline.deliver import Deliverer
@@ -33,6 +33,7 @@ from bridge.pipeline.worker import Worker
 from bridge.settings import Settings
 from bridge.store import Store, open_store
 from bridge.store.entities import Claim
+from bridge.store.events import Translated
 from bridge.times import DAY, SECOND, to_iso
 
 log = structlog.get_logger()
@@ -137,7 +138,7 @@ def build_worker(bridge: Bridge) -> Worker:
     gatekeeper = build_gatekeeper(settings, store.gate, clock)
     return Worker(
         store,
-        translate=lambda event: translate(event, bridge.live.sources),
+        translate=lambda event: log_dating(event, translate(event, bridge.live.sources)),
         deliverer=Deliverer(
             store.entities,
             gatekeeper,
@@ -246,6 +247,20 @@ class SteadyClock:
 
 def steady() -> int:
     return time.monotonic_ns() // 1000
+
+
+def log_dating(event: StoredEvent, made: Translated) -> Translated:
+    """Returns `made`, and logs which of its times were not used because they lie in the future."""
+    for change in made.changes:
+        if change.ahead:
+            log.warning(
+                "dated by receipt",
+                source=event.source,
+                event=event.id,
+                rule=change.rule,
+                seconds_ahead=change.ahead // SECOND,
+            )
+    return made
 
 
 def log_gate(state: GateState) -> None:
