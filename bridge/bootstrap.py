@@ -19,7 +19,7 @@ from bridge.mapping.live import Folder, Live
 from bridge.mapping.work import Limits
 from bridge.metronome.client import Client
 from bridge.metronome.directory import Directory
-from bridge.model import Attempt, Endpoint, GateState
+from bridge.model import Attempt, Endpoint, GateState, StoredEvent
 from bridge.pipeline.caller import Caller, OwnEndpointGates
 from bridge.pipeline.capture import Capturer
 from bridge.pipeline.deliver import Deliverer
@@ -36,6 +36,7 @@ from bridge.pipeline.worker import Worker
 from bridge.settings import Settings
 from bridge.store import Store, open_store
 from bridge.store.entities import Claim
+from bridge.store.events import Translated
 from bridge.times import DAY, SECOND, to_iso
 
 log = structlog.get_logger()
@@ -114,6 +115,7 @@ def build_store(settings: Settings) -> Store:
         settings.database_connections,
         round(settings.lookup_cache_seconds * SECOND),
         pooled_by=settings.database_pooler,
+        server_clock=True,
     )
 
 
@@ -144,7 +146,7 @@ def build_worker(bridge: Bridge) -> Worker:
         store,
         translator=Translator(
             store.events,
-            lambda event: translate(event, bridge.live.sources, limits, time.thread_time_ns),
+            lambda event: log_dating(event, translate(event, bridge.live.sources, limits, time.thread_time_ns)),
             clock=clock,
         ),
         deliverer=Deliverer(
@@ -263,6 +265,20 @@ class SteadyClock:
 
 def steady() -> int:
     return time.monotonic_ns() // 1000
+
+
+def log_dating(event: StoredEvent, made: Translated) -> Translated:
+    """Returns `made`, and logs which of its times were not used because they lie in the future."""
+    for change in made.changes:
+        if change.ahead:
+            log.warning(
+                "dated by receipt",
+                source=event.source,
+                event=event.id,
+                rule=change.rule,
+                seconds_ahead=change.ahead // SECOND,
+            )
+    return made
 
 
 def log_gate(state: GateState, endpoint: Endpoint | None) -> None:

@@ -211,6 +211,8 @@ class Change:
     occurred_at: int
     #: Whether keys that Metronome takes are set although it refuses others: else it is all or nothing.
     partial: bool = False
+    #: How far its own time lay in the future, in microseconds, so that it is dated by receipt. 0: it is not.
+    ahead: int = 0
 
 
 class Stamp(NamedTuple):

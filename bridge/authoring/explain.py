@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from bridge.errors import RuleError
+from bridge.mapping.dating import FutureEvents, Limit
 from bridge.mapping.expressions import Expression
 from bridge.mapping.rules import (
     Absent,
@@ -173,20 +174,21 @@ class Explanation:
         )
 
 
-def explain(rules: Sequence[Rule], event: Event, received_at: int) -> Explanation:
-    """`received_at` stands in for the time of an event that has none."""
+def explain(rules: Sequence[Rule], event: Event, received_at: int, future: FutureEvents | None = None) -> Explanation:
+    """`received_at` stands in for the time of an event that has none, and, by `future`, for one that lies ahead."""
     dated = event.occurred_at is not None
     timed = event if dated else replace(event, occurred_at=received_at)
-    return Explanation(timed, dated, () if event.problem else tuple(story_of(rule, timed) for rule in rules))
+    limit = Limit(received_at, future) if future else None
+    return Explanation(timed, dated, () if event.problem else tuple(story_of(rule, timed, limit) for rule in rules))
 
 
-def story_of(rule: Rule, event: Event) -> RuleStory:
+def story_of(rule: Rule, event: Event, limit: Limit | None) -> RuleStory:
     if not rule.matches(event.event_type):
         return RuleStory(rule, Fate.OTHER_TYPE)
     for_each = find(rule.for_each, event.payload)
     scopes, problem = attempt(lambda: [(place, as_it_is(scope)) for place, scope in scopes_of(rule, event.payload)])
     stories = tuple(
-        scope_story(rule, None if rule.for_each is None else number, scope, event)
+        scope_story(rule, None if rule.for_each is None else number, scope, event, limit)
         for number, (_, scope) in enumerate(scopes or ())
     )
     return RuleStory(rule, Fate.FAILED if problem else fate_of(stories), for_each, stories, problem)
@@ -197,7 +199,7 @@ def fate_of(stories: Sequence[ScopeStory]) -> Fate:
     return max((story.fate for story in stories), key=list(Fate).index, default=Fate.NO_ELEMENT)
 
 
-def scope_story(rule: Rule, number: int | None, scope: Any, event: Event) -> ScopeStory:
+def scope_story(rule: Rule, number: int | None, scope: Any, event: Event, limit: Limit | None) -> ScopeStory:
     when = find(rule.when, scope)
     runs, failure = attempt(lambda: applies(rule, scope))
     if not runs:
@@ -205,7 +207,7 @@ def scope_story(rule: Rule, number: int | None, scope: Any, event: Event) -> Sco
     customer = rule.locator.customer
     reference, reference_problem = attempt(lambda: rule.locator.reference(scope))
     time, time_problem = attempt(lambda: time_of(rule, scope, event))
-    change, failure = attempt(lambda: change_of(rule, scope, event))
+    change, failure = attempt(lambda: change_of(rule, scope, event, limit))
     changes = change is not None and bool(change.set or change.remove)
     return ScopeStory(
         number=number,

@@ -10,7 +10,20 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from bridge.mapping.compiler import VARIABLE
-from bridge.mapping.kinds import Block, Count, LocalPath, Pattern, Scalar, Switch, Text, Word, Written, keys_of
+from bridge.mapping.kinds import (
+    DURATION,
+    Block,
+    Count,
+    Duration,
+    LocalPath,
+    Pattern,
+    Scalar,
+    Switch,
+    Text,
+    Word,
+    Written,
+    keys_of,
+)
 from bridge.mapping.lookups import LOOKUPS, CustomerField, CustomerLookupSchema, LookupField, LookupSchema
 from bridge.mapping.schema import (
     CaptureField,
@@ -171,6 +184,7 @@ SHAPES: Mapping[type, Callable[[Any], Json]] = {
     Written: lambda _: dict(WRITTEN),
     Scalar: lambda _: WRITTEN | {"minLength": 1, "maxLength": MAX_VALUE_LENGTH},
     Switch: lambda _: {"type": "boolean"},
+    Duration: lambda _: {"type": "string", "pattern": f"^{DURATION.pattern}$"},
     Count: lambda field: {"type": "integer", "minimum": field.least, "maximum": field.most},
     Block: lambda field: keys(described(field.inner), field.words),
     FieldsField: all_fields,

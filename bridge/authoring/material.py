@@ -7,11 +7,11 @@ from typing import Any
 from bridge.authoring.suggest import is_time
 from bridge.errors import NotThisShapeError, SenderError
 from bridge.mapping.expressions import Path
-from bridge.mapping.functions import MILLISECONDS_FROM
 from bridge.model import Event, Request, StoredEvent
 from bridge.payload import describe, parse, walk
 from bridge.senders import SENDERS, Sender
 from bridge.senders.base import MAX_NAME_LENGTH, compose_json
+from bridge.times import MILLISECONDS_FROM
 
 #: Senders of which the mapping file says where ids, types and times are.
 GENERIC = ("hmac", "token", "basic", "none")

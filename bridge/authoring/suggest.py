@@ -9,11 +9,12 @@ from typing import Any
 from bridge.authoring.notation import path_text
 from bridge.errors import RuleError
 from bridge.mapping.expressions import Path
-from bridge.mapping.functions import MILLISECONDS_FROM, moment
+from bridge.mapping.functions import moment
 from bridge.mapping.sharing import ELEMENT
 from bridge.mapping.values import is_uuid
 from bridge.model import MAX_VALUE_LENGTH, Request
 from bridge.payload import describe, parts
+from bridge.times import MILLISECONDS_FROM
 
 #: A header that only this sender's requests have, or how its `user-agent` begins.
 HEADERS: Mapping[str, str] = {
@@ -141,7 +142,7 @@ def notes_of(steps: Path, value: Any) -> Iterator[str]:
 
 def is_time(value: Any) -> bool:
     if isinstance(value, str):
-        if value.isdecimal():
+        if value.replace(".", "", 1).isdecimal():
             return False
         try:
             moment(value)

@@ -11,6 +11,7 @@ from rich.text import Text
 from bridge.authoring.explain import Branch, Explanation, Fate, FieldStory, Found, RuleStory, ScopeStory
 from bridge.authoring.steps import Step, steps_of
 from bridge.cli.common import console, when
+from bridge.mapping.dating import span
 from bridge.mapping.rules import FieldRule
 from bridge.payload import MISSING
 from bridge.pipeline.preview import Preview
@@ -126,6 +127,9 @@ def show_scope(story: RuleStory, scope: ScopeStory) -> None:
         show_reference(story, scope, scope.identity, indent)
     if scope.occurred_at:
         show_time(scope, scope.occurred_at, indent)
+    if scope.change and scope.change.ahead:
+        ahead = f"dated by receipt, {when(scope.change.occurred_at)} UTC: its own time lies {span(scope.change.ahead)}"
+        say(("at     ", "yellow"), f"{ahead} in the future (future_events)", indent=indent)
     rules = {rule.key: rule for rule in story.rule.fields}
     for field in scope.fields:
         show_field(field, rules[field.key], scope, indent)

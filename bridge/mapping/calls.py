@@ -1,5 +1,6 @@
 """Calls in expressions: of JMESPath's own functions and of ours, and what is wrong with one before it is ever made."""
 
+import math
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
@@ -9,9 +10,10 @@ from jmespath.exceptions import JMESPathError
 from jmespath.functions import Functions as JMESPathFunctions
 
 from bridge.errors import RuleError
-from bridge.mapping.functions import FUNCTIONS, add, check_length, decimal, divide, exists
+from bridge.mapping.functions import FUNCTIONS, add, check_length, decimal, divide, exists, number
 from bridge.mapping.hints import accepted
 from bridge.mapping.standard import STANDARD
+from bridge.mapping.values import plain
 from bridge.mapping.work import spend
 from bridge.payload import describe
 
@@ -28,6 +30,8 @@ class Functions(JMESPathFunctions):
         if function_name == "join" and isinstance(arguments[0], str) and isinstance(arguments[1], list):
             texts = [part for part in arguments[1] if isinstance(part, str)]
             check_length(len(arguments[0]) * len(texts) + sum(map(len, texts)), "join")
+        if function_name in OF_ONE and (function_name == "to_number" or isinstance(arguments[0], Decimal)):
+            return OF_ONE[function_name](arguments[0])
         exact = IN_DECIMAL.get(function_name)
         if exact and isinstance(arguments[0], list) and all(map(is_number, arguments[0])):
             return exact([decimal(one, function_name) for one in arguments[0]])
@@ -50,8 +54,32 @@ def total(numbers: list[Decimal]) -> Any:
     return add(*numbers) if numbers else 0
 
 
-#: JMESPath would reckon in binary: 0.1 and 0.2 would be 0.30000000000000004.
-IN_DECIMAL: dict[str, Callable[[list[Decimal]], Any]] = {"sum": total, "avg": mean}
+def to_number(value: Any) -> Any:
+    """As JMESPath's own, but with every digit."""
+    try:
+        if isinstance(value, str | Decimal):
+            return number(decimal(value, "to_number"))
+    except RuleError:
+        return None
+    return value if is_number(value) else None
+
+
+#: JMESPath would compute in binary: 0.1 and 0.2 would be 0.30000000000000004.
+IN_DECIMAL: dict[str, Callable[[list[Decimal]], Any]] = {
+    "sum": total,
+    "avg": mean,
+    "max": lambda numbers: number(max(numbers)) if numbers else None,
+    "min": lambda numbers: number(min(numbers)) if numbers else None,
+    "sort": lambda numbers: [number(one) for one in sorted(numbers)],
+}
+#: Of one number that a double cannot hold; `to_number` of anything.
+OF_ONE: dict[str, Callable[[Any], Any]] = {
+    "to_number": to_number,
+    "to_string": plain,
+    "abs": lambda value: number(abs(value)),
+    "ceil": math.ceil,
+    "floor": math.floor,
+}
 
 
 class AllFunctions(Functions):

@@ -164,6 +164,12 @@ CHECKS: Mapping[str, Check] = {
         "set occurred_at; else the time of receipt decides, and a repeat that comes late looks new",
         "sender: token, and no occurred_at",
     ),
+    "future-time": Check(
+        "warning",
+        "a time in the future, or long after its event, such as a renewal date taken for the time of the change",
+        "name the time at which the change was made; a time in the future would win over every later event",
+        "occurred_at: data.renews_at",
+    ),
     "thin-event": Check(
         "warning",
         "the sender sends ids with these events and not what the path reads",

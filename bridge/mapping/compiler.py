@@ -12,6 +12,7 @@ from bridge.mapping import crosswalks, documents, lint
 from bridge.mapping.arguments import flaws
 from bridge.mapping.checks import Said, check_of
 from bridge.mapping.crosswalks import Crosswalk, CrosswalkError, Table
+from bridge.mapping.dating import FutureAction, FutureEvents
 from bridge.mapping.documents import Document, Path, Problem
 from bridge.mapping.expressions import Expression, ExpressionError, compile_expression
 from bridge.mapping.hints import accepted
@@ -160,9 +161,14 @@ class Compiler:
             secrets=secrets,
             unset=tuple(self.unset),
             examples=tuple(self.example(index, example) for index, example in enumerate(data.get("examples", []))),
+            future_events=self.future_events(data.get("future_events", {})),
             capture=self.capture(data),
             document=self.document,
         )
+
+    def future_events(self, data: Mapping[str, Any]) -> FutureEvents:
+        action = {"action": FutureAction(data["action"])} if "action" in data else {}
+        return FutureEvents(**{**data, **action})
 
     def capture(self, data: Mapping[str, Any]) -> CaptureRule | None:
         if "on_unverified" not in data:

@@ -16,6 +16,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from bridge.mapping.traps import INVISIBLE, RETYPE, explain, lines_of
+from bridge.payload import exact_float
 
 MAX_NODES = 100_000
 MAX_BYTES = 1 << 20
@@ -33,11 +34,11 @@ COLLECTIONS = (f"{TAG}map", f"{TAG}seq")
 _OTHER_VERSION = re.compile(r"^%YAML (?!1\.2\s)", re.MULTILINE)
 
 
-def finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
+def finite(text: str) -> float | str:
+    """A number that would lose digits stays text, as in the bodies that senders post."""
+    if not math.isfinite(float(text)):
         raise ValueError(text)
-    return number
+    return exact_float(text)
 
 
 def whole(text: str) -> int | str:

@@ -76,6 +76,7 @@ def compile_expression(text: str, *, for_each: bool = False) -> Expression:
         with warnings.catch_warnings():
             warnings.simplefilter("error", PendingDeprecationWarning)
             tree = Parser().parse(text).parsed
+        check_literals(text)
         check_calls(tree)
         run = sharing(tree) if for_each else closure(tree)
         return Expression(text, plain_path(tree), tuple(paths(tree)), tree, run)
@@ -86,6 +87,12 @@ def compile_expression(text: str, *, for_each: bool = False) -> Expression:
         raise ExpressionError(Flaw(*syntax.bad_literal(text))) from None
     except (JMESPathError, ValueError, RecursionError):
         raise ExpressionError(Flaw("not a JMESPath expression: it is empty or too deep")) from None
+
+
+def check_literals(text: str) -> None:
+    """Raises ExpressionError for all numbers that would lose digits."""
+    if flaws := [Flaw(message, offset, "wrong-value") for message, offset in syntax.inexact_literals(text)]:
+        raise ExpressionError(*flaws)
 
 
 def check_calls(tree: Node) -> None:

@@ -59,6 +59,7 @@ class Subject:
     document: Document
     cases: tuple[Case, ...]
     rules: tuple[RuleSubject, ...]
+    now: int
 
     @property
     def readings(self) -> list[Reading]:
@@ -74,7 +75,7 @@ class Subject:
 def subject_of(source: Source, document: Document, now: int) -> Subject:
     cases = list(cases_of(source, now))
     rules = [rule_subject(index, rule, document, cases) for index, rule in enumerate(source.rules)]
-    return Subject(source, document, tuple(cases), tuple(rules))
+    return Subject(source, document, tuple(cases), tuple(rules), now)
 
 
 def rule_subject(index: int, rule: Rule, document: Document, cases: list[Case]) -> RuleSubject:

@@ -4,7 +4,6 @@ Numbers are exact: arithmetic is decimal, so `add(0.1, 0.2)` is 0.3. Empty text 
 null goes in null comes out.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
@@ -28,15 +27,11 @@ import re2
 from bridge import times
 from bridge.errors import RuleError
 from bridge.mapping.values import to_text
-from bridge.payload import describe
-
-#: Numbers from here on are milliseconds since 1970: as seconds they would lie beyond the year 5138.
-MILLISECONDS_FROM = 100_000_000_000
-
-_NUMBER = re.compile(r"\d+")
+from bridge.payload import MISSING, describe
 
 #: What may be a number; a union would be made anew with each call.
 NUMERIC = (int, float, str)
+NUMERIC_OR_DECIMAL = (*NUMERIC, Decimal)
 
 #: In characters.
 MAX_TEXT = 1_000_000
@@ -98,15 +93,14 @@ def whole(value: Any, name: str) -> int:
 
 
 def moment(value: Any) -> int:
-    """ISO text, seconds or milliseconds since 1970 -> microseconds. Raises RuleError."""
+    """Returns the time that a text or a number says, in microseconds. Raises RuleError."""
+    if isinstance(value, bool) or not isinstance(value, NUMERIC_OR_DECIMAL):
+        what = "missing" if value is MISSING else describe(value)
+        raise RuleError(f"is {what}: a time is expected, as ISO 8601 text or a number")
     try:
-        if isinstance(value, str) and not _NUMBER.fullmatch(value):
-            return times.from_iso(value)
-        since = decimal(value, "date")
-        unit = times.MILLISECOND if abs(since) >= MILLISECONDS_FROM else times.SECOND
-        return times.from_epoch(int(since * unit), 1)
-    except (ValueError, ArithmeticError, RuleError):
-        raise RuleError(f"is {describe(value)} but no time: ISO 8601 text or a number is") from None
+        return times.from_text(value) if isinstance(value, str) else times.from_number(decimal(value, "date"))
+    except ValueError as error:
+        raise RuleError(f"is {error}") from None
 
 
 def zone(name: str) -> tzinfo:
@@ -324,7 +318,7 @@ FUNCTIONS: Mapping[str, Function] = {
         "time[, zone[, form]]",
         1,
         3,
-        "a time (ISO text, or seconds or milliseconds since 1970) as a date in a zone; `form` is 'date' or 'datetime'",
+        "a [time](#times) as a date in a zone; `form` is 'date' or 'datetime'",
         "date(`1795341600`, 'America/New_York')",
         "2026-11-22",
     ),

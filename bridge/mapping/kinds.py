@@ -1,5 +1,6 @@
 """What can stand behind a key of a mapping file, as marshmallow fields: text, a constant, one of a few words, ..."""
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -12,6 +13,11 @@ from bridge.mapping.hints import accepted
 from bridge.mapping.values import to_text, unholdable
 from bridge.model import MAX_VALUE_LENGTH
 from bridge.payload import describe
+from bridge.times import DAY, HOUR, MINUTE, SECOND
+
+#: At most about 270 years.
+DURATION = re.compile("(0|[1-9][0-9]{0,4})([smhd])", re.ASCII)
+DURATION_UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 
 
 def wrong_type(message: str) -> ValidationError:
@@ -147,6 +153,16 @@ class Count(fields.Field[int]):
         if not isinstance(value, int) or isinstance(value, bool) or not self.least <= value <= self.most:
             raise wrong_type(f"a whole number from {self.least} to {self.most} is expected")
         return value
+
+
+class Duration(Text):
+    """A length of time such as 30s, 5m, 12h or 7d, in microseconds."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:  # type: ignore[override]
+        found = DURATION.fullmatch(super()._deserialize(value))
+        if not found:
+            raise ValidationError(Said("wrong-value", "a number and s, m, h or d is expected, such as 5m or 2d"))
+        return int(found[1]) * DURATION_UNITS[found[2]]
 
 
 class Block(fields.Field[Mapping[str, Any]]):

@@ -4,14 +4,18 @@ A finding that is wrong costs more than one that is missing: where something can
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 
+from bridge.errors import RuleError
 from bridge.mapping import event_types, overlaps, readings
 from bridge.mapping.checks import check_of
+from bridge.mapping.dating import FutureAction, FutureEvents, span
 from bridge.mapping.documents import Document, Path, Problem
 from bridge.mapping.expressions import Expression
 from bridge.mapping.findings import Finding, Reading, Subject, subject_of
 from bridge.mapping.reach import Recorder
-from bridge.mapping.rules import Source
+from bridge.mapping.rules import Rule, Source, applies, scopes_of, time_of
+from bridge.times import DAY
 
 #: Where in a path the key of a rule stands: rules, its number, the key.
 RULE = 2
@@ -79,6 +83,40 @@ def empty_expectations(subject: Subject) -> Iterator[Finding]:
                 yield Finding("example-asserts-nothing", message, ("examples", case.index, "expect", index))
 
 
+def future_times(subject: Subject) -> Iterator[Finding]:
+    """Events and rules that are dated later than they can have happened, by what the examples show."""
+    future = subject.source.future_events
+    for case in subject.cases:
+        ahead = max((event.occurred_at or 0 for event in case.events), default=0) - subject.now
+        if ahead > max(future.tolerance, DAY):
+            message = f"the event of this example lies {span(ahead)} in the future: {outcome_of(future)}"
+            yield Finding("future-time", message, ("examples", case.index, "name"))
+    for rule in subject.rules:
+        if rule.rule.occurred_at and (ahead := later_than_its_event(rule.rule, subject)) > future.tolerance:
+            message = (
+                f"in an example this lies {span(ahead)} after the event itself, as a renewal or expiry date does:"
+                f" name the time of the change; {outcome_of(future)}"
+            )
+            yield Finding("future-time", message, (*rule.path, "occurred_at"))
+
+
+def later_than_its_event(rule: Rule, subject: Subject) -> int:
+    """How far the rule's time lies after the time of its event, in the example where that is most."""
+    most = 0
+    for event in (event for case in subject.cases for event in case.events if rule.matches(event.event_type)):
+        with suppress(RuleError):
+            for _, scope in scopes_of(rule, event.payload):
+                if applies(rule, scope):
+                    most = max(most, time_of(rule, scope, event) - (event.occurred_at or subject.now))
+    return most
+
+
+def outcome_of(future: FutureEvents) -> str:
+    if future.action is FutureAction.FAIL:
+        return "such changes fail (future_events)"
+    return "what lies in the future when it is received is dated by receipt (future_events)"
+
+
 CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     conditions,
     comparisons,
@@ -91,4 +129,5 @@ CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     unexampled,
     empty_expectations,
     event_types.unmatched_examples,
+    future_times,
 )

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from bridge.errors import RuleError
+from bridge.mapping.dating import FutureEvents, Limit
 from bridge.mapping.documents import Document
 from bridge.mapping.expressions import Expression
 from bridge.mapping.functions import moment
@@ -17,6 +18,8 @@ from bridge.model import Change, Event
 from bridge.payload import MISSING, Missing, describe
 from bridge.senders import Sender
 
+#: What is done about times in the future where a file does not say.
+FUTURE_EVENTS = FutureEvents()
 #: What a payload may grow to before `for_each` gives up.
 MAX_ELEMENTS = 10_000
 
@@ -118,6 +121,7 @@ class Source:
     #: Names of the secrets' variables that are not set. The source is closed while there are any.
     unset: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
+    future_events: FutureEvents = FUTURE_EVENTS
     #: None: what is not verified leaves no trace but a line in the log.
     capture: CaptureRule | None = None
     #: The file that it was compiled from, and where everything stands in it.
@@ -139,8 +143,11 @@ def matches(pattern: str, event_type: str) -> bool:
     return pattern == event_type
 
 
-def apply(rules: Sequence[Rule], event: Event) -> Translation:
-    """Returns every change that the rules ask for. `event.occurred_at` must be set. Raises TooMuchWorkError."""
+def apply(rules: Sequence[Rule], event: Event, limit: Limit | None = None) -> Translation:
+    """Returns every change that the rules ask for. Without `limit` any time counts. Raises TooMuchWorkError.
+
+    `event.occurred_at` must be set.
+    """
     changes: list[Change] = []
     failures: list[str] = []
     for rule in rules:
@@ -149,7 +156,7 @@ def apply(rules: Sequence[Rule], event: Event) -> Translation:
         try:
             for place, scope in scopes_of(rule, event.payload):
                 try:
-                    change = change_of(rule, scope, event) if applies(rule, scope) else None
+                    change = change_of(rule, scope, event, limit) if applies(rule, scope) else None
                 except RuleError as error:
                     failures.append(f"rule {rule.name!r}{place}: {error}")
                     continue
@@ -196,7 +203,7 @@ def evaluate(expression: Expression, scope: Any, what: str) -> Any:
         raise RuleError(f"{what} {expression.text}: {error}") from None
 
 
-def change_of(rule: Rule, scope: Any, event: Event) -> Change:
+def change_of(rule: Rule, scope: Any, event: Event, limit: Limit | None = None) -> Change:
     """Raises RuleError: one bad field fails the whole change."""
     values: dict[str, str] = {}
     remove: list[str] = []
@@ -206,14 +213,17 @@ def change_of(rule: Rule, scope: Any, event: Event) -> Change:
             remove.append(field_rule.key)
         elif not isinstance(value, Missing):
             values[field_rule.key] = value
+    own = time_of(rule, scope, event)
+    time, ahead = limit.dated(own, whose_time(rule)) if limit else (own, 0)
     return Change(
         rule=rule.name,
         entity=rule.entity,
         reference=rule.locator.reference(scope),
         set=values,
         remove=tuple(remove),
-        occurred_at=time_of(rule, scope, event),
+        occurred_at=time,
         partial=rule.partial,
+        ahead=ahead,
     )
 
 
@@ -247,3 +257,7 @@ def time_of(rule: Rule, scope: Any, event: Event) -> int:
         return moment(value)
     except RuleError as error:
         raise RuleError(f"occurred_at {rule.occurred_at.text}: {error}") from None
+
+
+def whose_time(rule: Rule) -> str:
+    return f"occurred_at {rule.occurred_at.text}" if rule.occurred_at else "the event's own time"

@@ -8,6 +8,7 @@ import orjson
 
 from bridge.errors import OperatorError, SenderError
 from bridge.model import Request
+from bridge.payload import exact
 from bridge.senders import Sender
 
 #: As large as any request that the bridge could be set up to take.
@@ -44,9 +45,10 @@ def parse_http(content: bytes, target: str, public_urls: tuple[str, ...]) -> Req
 
 def parse_json(content: bytes, path: Path) -> Any:
     try:
-        return orjson.loads(content)
+        orjson.loads(content)
     except orjson.JSONDecodeError as error:
         raise SenderError(f"{path}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
+    return exact(content)
 
 
 def beside(mapping: Path, name: str) -> bytes:

@@ -10,9 +10,11 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from bridge.mapping.checks import Said
+from bridge.mapping.dating import FutureAction
 from bridge.mapping.kinds import (
     Block,
     Count,
+    Duration,
     LocalPath,
     Pattern,
     Scalar,
@@ -33,6 +35,10 @@ from bridge.senders import SENDERS
 #: What a file can say of a value that is not there.
 SAID_ABSENT = {Absent.SKIP: "leave the key alone", Absent.REMOVE: "remove the key", Absent.ERROR: "fail the change"}
 SAID_TOO_LONG = {TooLong.ERROR: "fail the change", TooLong.TRUNCATE: f"keep the first {MAX_VALUE_LENGTH} characters"}
+SAID_FUTURE = {
+    FutureAction.DATE_BY_RECEIPT: "the change counts as made when the event was received",
+    FutureAction.FAIL: "fail the change: the event becomes a dead letter",
+}
 #: What is kept where nothing else is said.
 CAPTURE = CaptureRule()
 
@@ -155,8 +161,8 @@ class RuleSchema(Strict):
     )
     occurred_at = Text(
         metadata={
-            "help": "Where the time of the event is, if the sender does not say or something better is in the payload:"
-            " ISO text, or seconds or milliseconds since 1970."
+            "help": "Where the [time](#times) of the event is, if the sender does not say or something better is in the"
+            " payload. Never a time that is still to come, such as a renewal date: see `future_events`."
         }
     )
     partial_ = Switch(
@@ -235,6 +241,19 @@ class CaptureField(fields.Field[Mapping[str, Any]]):
         raise wrong_type(f"capture is expected, or a block with hours, requests, acknowledge, not {describe(value)}")
 
 
+class FutureEventsSchema(Strict):
+    tolerance = Duration(
+        metadata={"help": "How far a time may lie in the future: `30s`, `5m`, `12h` or `7d`.", "default": "5m"}
+    )
+    action = Word(
+        SAID_FUTURE,
+        metadata={
+            "help": "What is done beyond that: `date_by_receipt` or `fail`.",
+            "default": FutureAction.DATE_BY_RECEIPT,
+        },
+    )
+
+
 class SourceSchema(Strict):
     sender = Word(
         {name: sender.summary for name, sender in SENDERS.items()},
@@ -262,6 +281,13 @@ class SourceSchema(Strict):
             "help": "`capture`, or `{hours: 24, requests: 20, acknowledge: false}`: keep requests that are refused"
             " while the source is being set up."
         }
+    )
+    future_events = fields.Nested(
+        FutureEventsSchema,
+        metadata={
+            "help": "`{tolerance: 5m, action: date_by_receipt}`: what is done about times in the future, since the"
+            " newest time wins: see [times in the future](#times-in-the-future)."
+        },
     )
     rules = fields.List(
         fields.Nested(RuleSchema),

@@ -2,10 +2,12 @@
 
 import json
 import re
+from collections.abc import Iterator
 
 from jmespath.exceptions import LexerError, ParseError
 
 from bridge.mapping.values import is_uuid
+from bridge.payload import exact_float
 
 #: What stands before, what stands where the text cannot be read on, and what to write instead. The first one fits.
 REMEDIES = (
@@ -131,3 +133,12 @@ def bad_literal(text: str) -> tuple[str, int]:
         except ValueError:
             return "what stands between backticks must be JSON: text goes between single quotes", match.start()
     return "what stands between backticks must be JSON: text goes between single quotes", 0
+
+
+def inexact_literals(text: str) -> Iterator[tuple[str, int]]:
+    """The literals with a number that a double cannot hold, each as a message and where it is."""
+    for match in _LITERAL.finditer(text):
+        numbers: list[str] = []
+        json.loads(match[1].replace("\\`", "`"), parse_float=numbers.append)
+        if any(isinstance(exact_float(number), str) for number in numbers):
+            yield "this number has more digits than a literal keeps: write it between single quotes", match.start()

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import orjson
 
 from bridge.errors import FileError, RowError, RuleError, SenderError, SignError
+from bridge.mapping.dating import FutureAction
 from bridge.mapping.functions import moment
 from bridge.mapping.rules import Source
 from bridge.model import Change, Event, EventState, Request, StoredEvent
@@ -19,7 +20,6 @@ from bridge.pipeline.row import Row
 from bridge.pipeline.translate import translate
 from bridge.senders.base import digest_of, name_of
 from bridge.store.events import Events
-from bridge.times import MINUTE
 
 #: The type of rows of which nobody says what they are.
 UNTYPED = "untyped"
@@ -28,8 +28,6 @@ PREFIX = "backfill:"
 #: What is stored in one statement.
 MOST_ROWS = 100
 MOST_BYTES = 2 << 20
-#: How much further than now a row may be dated. A renewal date taken for the time of a change would win for months.
-TOLERANCE = 5 * MINUTE
 #: How many different problems are told apart.
 MOST_PROBLEMS = 50
 OTHERS = "other problems"
@@ -259,8 +257,10 @@ def present(row: Any, column: str) -> Any:
 
 def judge(source: Source, event: Event, now: int) -> Made:
     """What the rules make of an event, which has a time then. Raises RowError if one fails, or the time is no good."""
-    given = StoredEvent(0, source.name, event.event_id, event.event_type, event.occurred_at or 0, 0, event.payload)
-    made = translate(given, {source.name: source})
+    given = StoredEvent(0, source.name, event.event_id, event.event_type, event.occurred_at or 0, now, event.payload)
+    # A file says when things were so. What lies in the future is a mistake, such as a renewal date.
+    strict = replace(source, future_events=replace(source.future_events, action=FutureAction.FAIL))
+    made = translate(given, {source.name: strict})
     if made.state is EventState.FAILED:
         raise RowError(made.reason or "the rules fail")
     if not made.changes:
@@ -271,6 +271,6 @@ def judge(source: Source, event: Event, now: int) -> Made:
             raise RowError("nothing says when it happened: name the column that has the time")
         # The oldest, so that it cannot win by it if the rules are changed and it is replayed.
         event = replace(event, occurred_at=min(times))
-    if max(event.occurred_at or 0, *times) > now + TOLERANCE:
-        raise RowError("its time lies in the future, so it would win over everything until then")
+    if source.future_events.is_ahead(event.occurred_at or 0, now):
+        raise RowError("its time lies in the future, and would win over everything until then")
     return Made(event, made.changes)

@@ -37,7 +37,7 @@ class Preview:
 def of_request(source: Source, request: Request, now: int) -> Preview:
     """What would come of a request. Nothing is verified. Raises SenderError."""
     events = source.sender.read(request, now)
-    return preview([explain(source.rules, event, now) for event in events], source.name)
+    return preview([explain(source.rules, event, now, source.future_events) for event in events], source.name)
 
 
 def of_stored(source: Source, stored: StoredEvent) -> Preview:
@@ -50,7 +50,7 @@ def of_stored(source: Source, stored: StoredEvent) -> Preview:
         None if stored.occurred_at == stored.received_at else stored.occurred_at,
         problem=stored.reason if stored.event_type == UNREADABLE else None,
     )
-    return preview([explain(source.rules, event, stored.received_at)], source.name)
+    return preview([explain(source.rules, event, stored.received_at, source.future_events)], source.name)
 
 
 def preview(explanations: Sequence[Explanation], source: str) -> Preview:
@@ -139,6 +139,7 @@ def scope_json(story: ScopeStory) -> dict[str, Any]:
         "occurred_at": found_json(story.occurred_at, story.scope),
         "time": None if story.time is None else to_iso(story.time),
         "time_problem": story.time_problem,
+        "dated_by_receipt": bool(story.change and story.change.ahead),
         "fields": [field_json(field, story.scope) for field in story.fields],
         "change": story.change and {"set": story.change.set, "remove": story.change.remove},
         "failure": story.failure,

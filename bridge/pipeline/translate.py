@@ -1,11 +1,12 @@
 """Received events become changes, by the mapping of their source."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from bridge.errors import RuleError
+from bridge.mapping.dating import Limit, span
 from bridge.mapping.rules import Source, Translation, apply
 from bridge.mapping.work import Limits, TooMuchWorkError, limited
-from bridge.model import UNREADABLE, Event, EventState, StoredEvent
+from bridge.model import UNREADABLE, Change, Event, EventState, StoredEvent
 from bridge.store.events import Translated
 
 NO_RULE = "no rule applies"
@@ -31,7 +32,7 @@ def translate(
         return Translated(EventState.FAILED, "; ".join(made.failures)[:MAX_REASON_LENGTH], digest, made.changes)
     if not made.changes:
         return Translated(EventState.IGNORED, NO_RULE, digest)
-    return Translated(EventState.TRANSLATED, None, digest, made.changes)
+    return Translated(EventState.TRANSLATED, dated_by_receipt(made.changes), digest, made.changes)
 
 
 def outcome(event: StoredEvent, source: Source | None) -> Translation:
@@ -41,11 +42,19 @@ def outcome(event: StoredEvent, source: Source | None) -> Translation:
     if event.event_type == UNREADABLE:
         return Translation((), (event.reason or "it could not be read",))
     try:
-        return apply(source.rules, Event(event.event_id, event.event_type, event.payload, event.occurred_at))
+        given = Event(event.event_id, event.event_type, event.payload, event.occurred_at)
+        return apply(source.rules, given, Limit(event.received_at, source.future_events))
     except TooMuchWorkError as error:
         return Translation((), (str(error),))
     except (RuleError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError, MemoryError) as error:
         return Translation((), (f"the rules cannot be applied: {type(error).__name__}",))
+
+
+def dated_by_receipt(changes: Iterable[Change]) -> str | None:
+    """Returns which rules did not use a time because it lies in the future; None: all used theirs."""
+    rules = {change.rule: span(change.ahead) for change in changes if change.ahead}
+    said = (f"rule {rule!r} was dated by receipt: its time lies {ahead} in the future" for rule, ahead in rules.items())
+    return "; ".join(said)[:MAX_REASON_LENGTH] or None
 
 
 def no_mapping(source: str) -> str:

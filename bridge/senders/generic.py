@@ -1,6 +1,7 @@
 """What the generic senders share: reading JSON whose id, type and time are named in the mapping file."""
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from marshmallow import Schema, fields, validate
@@ -20,9 +21,9 @@ class EventSchema(Schema):
 
     event_id = fields.String(metadata={"help": "What makes two deliveries the same event."})
     event_type = fields.String(metadata={"help": "What `events` of a rule is compared with."})
-    event_time = fields.String(metadata={"help": "When it happened: ISO 8601 text, or a number."})
+    event_time = fields.String(metadata={"help": "When it happened: ISO 8601 text, or a number since 1970."})
     event_time_unit = fields.String(
-        validate=validate.OneOf(list(UNITS)), metadata={"help": "The unit of a number. Default: seconds."}
+        validate=validate.OneOf(list(UNITS)), metadata={"help": "The unit of a number. Left out: what its digits say."}
     )
     batch = fields.String(
         metadata={"help": "The path of the list, where one request holds many. A bare list needs none."}
@@ -100,13 +101,12 @@ def read_event(
 def read_time(value: Any, options: Mapping[str, Any]) -> int | None:
     if "event_time" not in options:
         return None
+    unit = UNITS.get(options.get("event_time_unit", ""))
     try:
         if isinstance(value, int | float) and not isinstance(value, bool):
-            return times.from_epoch(value, UNITS[options.get("event_time_unit", "seconds")])
+            return times.from_epoch(value, unit) if unit else times.from_number(Decimal(repr(value)))
         if isinstance(value, str):
-            if value.isdecimal() and options["event_time"].startswith(HEADER):
-                return times.from_epoch(int(value), UNITS[options.get("event_time_unit", "seconds")])
-            return times.from_iso(value)
+            return times.from_epoch(int(value), unit) if unit and value.isdecimal() else times.from_text(value)
     except (ValueError, OverflowError) as error:
         raise NotThisShapeError(f"{options['event_time']} is {error}") from None
     raise NotThisShapeError(f"{options['event_time']} is {describe(value)}: a time was expected")

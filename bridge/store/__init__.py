@@ -62,12 +62,14 @@ class Store:
         self.database.close()
 
 
-def open_store(url: str, connections: int, lookup_cache: int, *, pooled_by: str = "none") -> Store:
+def open_store(
+    url: str, connections: int, lookup_cache: int, *, pooled_by: str = "none", server_clock: bool = False
+) -> Store:
     """Connects when first used. `lookup_cache`: for how many microseconds answers to lookups are trusted.
 
-    `pooled_by`: see `Database`.
+    `pooled_by`, `server_clock`: see `Database`.
     """
-    database = Database(url, connections, pooler=pooled_by)
+    database = Database(url, connections, pooler=pooled_by, server_clock=server_clock)
     queue = Queue(database)
     references = References(database, queue, lookup_cache)
     changes = Changes(database, queue, references)

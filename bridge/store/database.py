@@ -84,12 +84,22 @@ class Database:
     """One database, as connections to read with, and to write with in a transaction. Raises StoreError."""
 
     def __init__(
-        self, url: str, connections: int, *, pooler: str = "none", sleep: Callable[[float], object] = time.sleep
+        self,
+        url: str,
+        connections: int,
+        *,
+        pooler: str = "none",
+        server_clock: bool = False,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        """`pooler`: `transaction` if a pooler gives each transaction another session: then none is relied on."""
+        """`pooler`: `transaction` if a pooler gives each transaction another session: then none is relied on.
+
+        `server_clock`: a server's own clock dates receipts, and the times that are handed in do not.
+        """
         self.url = read_url(url)
         self.sleep = sleep
         self.is_pooled = pooler == "transaction" and not self.is_sqlite
+        self.dates_receipts = server_clock and not self.is_sqlite
         #: True once it was seen that each connection has a session of its own: see `store.pooler`.
         self.keeps_sessions = False
         if self.is_sqlite:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
@@ -24,7 +25,7 @@ from sqlalchemy import (
 
 from bridge.model import Change, Event, EventState, StoredEvent
 from bridge.store.changes import Changes
-from bridge.store.clock import not_before_last_receipt
+from bridge.store.clock import SERVER_RECEIPT, not_before_last_receipt
 from bridge.store.counts import counted, is_only
 from bridge.store.database import Database, Values, packed
 from bridge.store.group import Group
@@ -96,7 +97,7 @@ class Events:
     def __init__(self, database: Database, changes: Changes) -> None:
         self.database = database
         self.changes = changes
-        insert = database.insert_rows(events, NEW, timed)
+        insert = database.insert_rows(events, NEW, partial(timed, by_server=database.dates_receipts))
         self.insert = insert.on_conflict_do_nothing().returning(events.c.source, events.c.event_id)
         self.intake = Group(self.store)
         left = (and_(LEFT, is_only(database, events.c.state, state)) for state in COUNTED[1:])
@@ -256,9 +257,9 @@ def new_row(source: str, event: Event, headers: str, now: int) -> Row:
     }
 
 
-def timed(given: Values) -> Values:
-    """What came without a time happened when it was received."""
-    received = not_before_last_receipt(given["received_at"])
+def timed(given: Values, *, by_server: bool) -> Values:
+    """What came without a time happened when it was received. `by_server`: the given time of receipt is not used."""
+    received = not_before_last_receipt(SERVER_RECEIPT if by_server else given["received_at"])
     return {"received_at": received, "occurred_at": func.coalesce(given["occurred_at"], received)}
 
 

@@ -180,7 +180,10 @@ def test_a_failing_scope_tells_all_that_is_wrong_and_fails_with_the_first():
         "field plan: plan is an object: map one of its parts, or write an expression that makes it text",
     ]
     assert scope.reference_problem == "id: id is no UUID"
-    assert scope.time_problem == "occurred_at at: is text but no time: ISO 8601 text or a number is"
+    assert (
+        scope.time_problem
+        == "occurred_at at: is not an ISO 8601 date or time, such as 2026-11-22 or 2026-11-22T10:00:00Z"
+    )
     assert explanation.translation.failures == (f"rule 'r': {scope.fields[0].problem}",)
 
 

@@ -191,3 +191,9 @@ def test_merge_keys_of_yaml_1_1_are_unknown_keys():
     _, problems = lint(MERGED.replace("  - name: contract\n", "  - <<: *profile\n    name: contract\n"))
     assert [(problem.line, problem.column) for problem in problems] == [(9, 5)]
     assert problems[0].message.startswith("no key '<<': Accepted are entity, ")
+
+
+def test_a_number_that_a_double_cannot_hold_stays_the_text_that_was_written():
+    document, problems = parse("a: 12345678901234567.89\nb: 1.10\nc: 20000000000000000000\n", "x.yaml")
+    assert problems == []
+    assert document.data == {"a": "12345678901234567.89", "b": 1.1, "c": 20000000000000000000}

@@ -307,3 +307,17 @@ def test_a_condition_and_a_value_are_compiled_once_and_hold_no_state():
     expression = compile_expression("concat(upper(a), b)")
     assert [expression.evaluate({"a": "x", "b": n}) for n in (1, 2, 1)] == ["X1", "X2", "X1"]
     assert "tree" not in repr(expression)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "add(a, `12345678901234567.89`)",
+        'map_value(a, `{"x": 12345678901234567.89}`)',
+        "a == `[1, -0.12345678901234567]`",
+    ],
+)
+def test_a_literal_that_would_lose_digits_is_refused(text):
+    with pytest.raises(ExpressionError, match="this number has more digits than a literal keeps") as caught:
+        compile_expression(text)
+    assert caught.value.offset == text.index("`")

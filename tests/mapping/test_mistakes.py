@@ -86,6 +86,12 @@ def beside(other):
 
 #: The check; a part of the good file, what stands there instead, with a » where something is said; what is said.
 MISTAKES = [
+    (
+        "future-time",
+        "name: a profile\n    event:\n      id: evt_1\n      type: customer.updated\n      created: 1795341600",
+        "name: »a profile\n    event:\n      id: evt_1\n      type: customer.updated\n      created: 1795946400",
+        "the event of this example lies 7 days in the future: what lies in the future when it is received is dated by",
+    ),
     # Text, fields and literals, which JMESPath tells apart by their quotes.
     ("quoted-name", WHEN, 'when: type == »"gold"', "text goes between single quotes, as in 'gold'"),
     ("quoted-name", WHEN, 'when: data.object.livemode && »"gold" == type', "as in 'gold'"),
@@ -283,6 +289,41 @@ def test_a_mistake_is_found_by_its_check_at_its_place_and_with_a_remedy(code, pa
     assert [(problem.line, problem.column) for problem in found] == [place], [str(problem) for problem in check(text)]
     assert phrase in found[0].message
     assert found[0].level == CHECKS[code].level
+
+
+@pytest.mark.parametrize(
+    ("renews_at", "future_events", "phrase"),
+    [
+        (1795341600 + 299, "", None),
+        (
+            1795341600 + 30 * 86400,
+            "",
+            "in an example this lies 30 days after the event itself",
+        ),
+        (1795341600 + 30 * 86400, "future_events: {action: fail}\n", "such changes fail"),
+        (1795341600 + 30 * 86400, "future_events: {tolerance: 30d}\n", None),
+    ],
+)
+def test_a_rule_dated_by_what_is_still_to_come_is_found(renews_at, future_events, phrase):
+    text = GOOD.replace(ID, f"{ID}\n    occurred_at: data.object.renews_at", 1)
+    text = future_events + text.replace("livemode: true", f"livemode: true\n          renews_at: {renews_at}")
+    found = [problem for problem in check(text) if problem.code == "future-time"]
+    assert [phrase in problem.message for problem in found] == ([True] if phrase else [])
+
+
+WRONG_FUTURES = [
+    ("{tolerance: 5}", "text is expected, not a number"),
+    ("{tolerance: five}", "a number and s, m, h or d is expected, such as 5m or 2d"),
+    ("{tolerance: -5m}", "a number and s, m, h or d is expected"),
+    ("{action: drop}", "'drop' is not known: Accepted are date_by_receipt, fail"),
+    ("{tolerence: 5m}", "no key 'tolerence': did you mean 'tolerance'?"),
+    ("fail", "a block of keys is expected"),
+]
+
+
+@pytest.mark.parametrize(("given", "phrase"), WRONG_FUTURES)
+def test_what_is_said_of_the_future_is_checked(given, phrase):
+    assert any(phrase in problem.message for problem in check(f"future_events: {given}\n{GOOD}"))
 
 
 def test_the_good_file_has_no_problem():

@@ -140,7 +140,10 @@ def test_a_time_is_that_of_the_resource_if_it_has_one(given, found):
 
 
 def test_a_time_that_is_none_is_kept_as_unreadable():
-    assert event(**of_resource(eventTime="soon")).problem == "resourceData.eventTime is no ISO 8601 date or time"
+    assert (
+        event(**of_resource(eventTime="soon")).problem
+        == "resourceData.eventTime is not an ISO 8601 date or time, such as 2026-11-22 or 2026-11-22T10:00:00Z"
+    )
 
 
 @pytest.mark.parametrize("body", [b"[]", b"{}", b"null", b'{"value": {}}', b'{"value": null}', b"<xml>", b""])

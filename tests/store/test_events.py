@@ -3,8 +3,9 @@ import threading
 import pytest
 
 from bridge.model import ChangeState, EventState, Reference
+from bridge.store import open_store
 from bridge.store.events import Translated
-from bridge.times import SECOND
+from bridge.times import DAY, SECOND
 from tests.support.making import ENTITY_ID, NOW, asking, by_payload, change, event, translated
 
 
@@ -71,6 +72,34 @@ def test_a_clock_that_steps_back_makes_no_later_event_older(store):
     assert (first.occurred_at, second.occurred_at, second.received_at) == (NOW, NOW, NOW)
     assert dated.occurred_at == NOW - 9 * SECOND
     assert second.id > first.id
+
+
+@pytest.mark.parametrize("ahead", [DAY + SECOND, 365 * DAY])
+def test_a_receipt_dated_far_ahead_dates_no_later_event_ahead(store, ahead):
+    store.events.add("token", [event("wrong", at=None)], {}, NOW + ahead)
+    store.events.add("token", [event("right", at=None)], {}, NOW)
+    store.events.add("token", [event("back", at=None)], {}, NOW - SECOND)
+    back, right, wrong = store.events.find()
+    assert (wrong.occurred_at, right.occurred_at, back.occurred_at) == (NOW + ahead, NOW, NOW)
+    if store.database.is_sqlite:
+        store.events.add("token", [event("wrong again", at=None)], {}, NOW + ahead)
+        assert store.glance(NOW).now == NOW
+
+
+@pytest.mark.parametrize("wrong", [-365 * DAY, -3600 * SECOND, 3600 * SECOND, 365 * DAY])
+def test_postgresql_dates_receipts_by_its_own_clock_whatever_a_replica_says(database_url, wrong):
+    opened = open_store(database_url.replace("postgresql:", "postgresql+psycopg:"), 2, DAY, server_clock=True)
+    if opened.database.is_sqlite:
+        pytest.skip("SQLite has no clock of its own")
+    replica = opened.glance(0).now + wrong
+    opened.events.add("token", [event("first", at=None), event("second", at=None)], {}, replica)
+    opened.events.add("token", [event("third", at=None)], {}, replica - DAY)
+    found = opened.events.find()
+    opened.close()
+    times = [one.occurred_at for one in reversed(found)]
+    assert times == sorted(times)
+    assert times == [one.received_at for one in reversed(found)]
+    assert all(replica - wrong <= time <= replica - wrong + 600 * SECOND for time in times)
 
 
 def test_a_worker_that_starts_with_its_clock_set_back_goes_by_the_last_receipt(store):
