@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from bridge.authoring.explain import Branch, Explanation, Fate, ScopeStory, explain
+from bridge.authoring.explain import Branch, Explanation, ScopeStory, explain
 from bridge.errors import OperatorError, SenderError, SignError
 from bridge.mapping import examples
 from bridge.mapping.calls import AllFunctions
@@ -13,7 +13,7 @@ from bridge.mapping.documents import Problem
 from bridge.mapping.expressions import Expression, calls
 from bridge.mapping.functions import text
 from bridge.mapping.interpreter import Interpreter
-from bridge.mapping.rules import Absent, Example, FieldRule, Rule, Source, TooLong
+from bridge.mapping.rules import Absent, Example, Fate, FieldRule, Rule, Source, TooLong
 
 #: With how many arguments map_value has a fallback.
 WITH_FALLBACK = 3

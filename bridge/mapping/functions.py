@@ -33,6 +33,9 @@ from bridge.payload import describe
 #: Numbers from here on are milliseconds since 1970: as seconds they would lie beyond the year 5138.
 MILLISECONDS_FROM = 100_000_000_000
 
+#: What is said of a value that is not a time.
+TIME_EXPECTED = "expected a time, as ISO 8601 text or as seconds or milliseconds since 1970"
+
 _NUMBER = re.compile(r"\d+")
 
 #: What may be a number; a union would be made anew with each call.
@@ -106,7 +109,7 @@ def moment(value: Any) -> int:
         unit = times.MILLISECOND if abs(since) >= MILLISECONDS_FROM else times.SECOND
         return times.from_epoch(int(since * unit), 1)
     except (ValueError, ArithmeticError, RuleError):
-        raise RuleError(f"is {describe(value)} but no time: ISO 8601 text or a number is") from None
+        raise RuleError(f"is {describe(value)}: {TIME_EXPECTED}") from None
 
 
 def zone(name: str) -> tzinfo:

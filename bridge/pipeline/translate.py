@@ -7,7 +7,6 @@ from bridge.mapping.rules import Source, Translation, apply
 from bridge.model import UNREADABLE, Event, EventState, StoredEvent
 from bridge.store.events import Translated
 
-NO_RULE = "no rule applies"
 MAX_REASON_LENGTH = 2000
 
 
@@ -19,7 +18,7 @@ def translate(event: StoredEvent, sources: Mapping[str, Source]) -> Translated:
     if made.failures:
         return Translated(EventState.FAILED, "; ".join(made.failures)[:MAX_REASON_LENGTH], digest, made.changes)
     if not made.changes:
-        return Translated(EventState.IGNORED, NO_RULE, digest)
+        return Translated(EventState.IGNORED, (made.idle or "")[:MAX_REASON_LENGTH], digest)
     return Translated(EventState.TRANSLATED, None, digest, made.changes)
 
 

@@ -16,7 +16,7 @@ from bridge.errors import NotThisShapeError
 from bridge.model import Event, Request
 from bridge.payload import describe, parse_object
 from bridge.senders import basic, generic
-from bridge.senders.base import Secrets, Sender, name_of
+from bridge.senders.base import Secrets, Sender, compose_json, digest_of, name_of
 from bridge.senders.reading import epoch_time
 
 #: Where an event in the shape of version 2 says what it is.
@@ -56,22 +56,31 @@ def version_1(body: Mapping[str, Any], meta: Mapping[str, Any]) -> dict[str, Any
     """The object's id is meta.id there, the event has none, and the times are numbers."""
     given = name_of(meta.get("action"), "meta.action")
     entity, entity_id = name_of(meta.get("object"), "meta.object"), name_of(meta.get("id"), "meta.id")
-    micros = epoch_time(meta.get("timestamp_micro"), "meta.timestamp_micro", unit=1)
-    webhook = name_of(meta.get("webhook_id"), "meta.webhook_id")
+    moment, exact = time_of_version_1(meta)
+    webhook = name_of(meta.get("webhook_id", "-"), "meta.webhook_id")
     action = ACTIONS.get(given, given)
+    # Two changes of one object within a second differ in what they say.
+    said = "" if exact else f":{digest_of(compose_json([body.get('current'), body.get('previous')]))}"
     return {
         "meta": {
             **meta,
             "action": action,
             "entity": entity,
             "entity_id": entity_id,
-            "id": f"{webhook}:{given}.{entity}:{entity_id}:{micros}",
-            "timestamp": times.to_iso(micros),
+            "id": f"{webhook}:{given}.{entity}:{entity_id}:{moment}{said}",
+            "timestamp": times.to_iso(moment),
         },
         "event": f"{action}.{entity}",
         "data": with_plain_fields(nested(body.get("current"))),
         "previous": with_plain_fields(nested(body.get("previous"))),
     }
+
+
+def time_of_version_1(meta: Mapping[str, Any]) -> tuple[int, bool]:
+    """Microseconds, and whether they are more than whole seconds: old hooks have no timestamp_micro."""
+    if meta.get("timestamp_micro") is not None:
+        return epoch_time(meta["timestamp_micro"], "meta.timestamp_micro", unit=1), True
+    return epoch_time(meta.get("timestamp"), "meta.timestamp"), False
 
 
 def nested(record: Any) -> Any:

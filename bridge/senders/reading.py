@@ -1,10 +1,16 @@
 """What readers of JSON events share: times as senders write them."""
 
+import re
 from typing import Any
 
 from bridge import times
 from bridge.errors import NotThisShapeError
 from bridge.payload import describe
+
+#: Numbers from here on are milliseconds since 1970: as seconds they would lie beyond the year 5138.
+MILLISECONDS_FROM = 100_000_000_000
+#: No date is written with so many digits and nothing between them.
+_EPOCH = re.compile(r"[0-9]{9,13}")
 
 UNITS = {times.SECOND: "seconds", times.MILLISECOND: "milliseconds", 1: "microseconds"}
 
@@ -16,6 +22,18 @@ def iso_time(value: Any, what: str) -> int:
     try:
         return times.from_iso(value)
     except ValueError as error:
+        raise NotThisShapeError(f"{what} is {error}") from None
+
+
+def any_time(value: Any, what: str) -> int:
+    """ISO 8601 text, or seconds or milliseconds since 1970, as text too. Raises NotThisShapeError."""
+    if isinstance(value, str) and _EPOCH.fullmatch(value):
+        value = int(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return iso_time(value, what)
+    try:
+        return times.from_epoch(value, times.MILLISECOND if abs(value) >= MILLISECONDS_FROM else times.SECOND)
+    except (ValueError, OverflowError) as error:
         raise NotThisShapeError(f"{what} is {error}") from None
 
 

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.authoring.explain import Branch, Fate, explain
+from bridge.authoring.explain import Branch, explain
 from bridge.mapping import examples
 from bridge.mapping.expressions import compile_expression
 from bridge.mapping.locators import Locator
-from bridge.mapping.rules import Absent, FieldRule, Rule, TooLong, apply
+from bridge.mapping.rules import Absent, Fate, FieldRule, Rule, TooLong, apply
 from bridge.model import Event, Reference
 from bridge.payload import MISSING
 from tests.mapping.making import NOW, OTHER_UUID, QUICK, SHIPPED, UUID, json_values, lint, source_of_rules
@@ -180,7 +180,10 @@ def test_a_failing_scope_tells_all_that_is_wrong_and_fails_with_the_first():
         "field plan: plan is an object: map one of its parts, or write an expression that makes it text",
     ]
     assert scope.reference_problem == "id: id is no UUID"
-    assert scope.time_problem == "occurred_at at: is text but no time: ISO 8601 text or a number is"
+    assert (
+        scope.time_problem
+        == "occurred_at at: is text: expected a time, as ISO 8601 text or as seconds or milliseconds since 1970"
+    )
     assert explanation.translation.failures == (f"rule 'r': {scope.fields[0].problem}",)
 
 

@@ -82,7 +82,9 @@ def test_a_condition_holds_for_what_jmespath_calls_true(condition, value, holds)
 
 
 def test_a_condition_about_something_missing_does_not_hold():
-    assert made({}, when="flag") == made({}, when="flag.deeper[0]") == made({}, events="[none.such]")
+    assert made({}, when="flag") == made({}, when="flag.deeper[0]")
+    assert made({}, when="flag").idle == "rule 'r': when does not hold"
+    assert made({}, events="[none.such]").idle == "no rule is for events of this type"
     assert len(made({}, when='"!flag"').changes) == 1
 
 
@@ -306,4 +308,6 @@ def test_every_failing_rule_is_told():
 
 
 def test_a_rule_with_nothing_to_set_or_remove_makes_no_change():
-    assert translate(one_rule(fields="{tier: nothing}"), {"id": UUID}) == translate(one_rule(events="[x]"), {})
+    assert translate(one_rule(fields="{tier: nothing}"), {"id": UUID}).idle == (
+        "rule 'r': the event leaves all of its fields as they are"
+    )

@@ -166,7 +166,7 @@ def test_rows_that_cannot_be_events_are_rejected_in_their_order_and_the_others_s
         ("element 2", "at is missing"),
         ("element 3", "rule 'customer': id: id is no UUID"),
         ("element 4", "the row is a number: an object was expected"),
-        ("element 5", "at is text but no time: ISO 8601 text or a number is"),
+        ("element 5", "at is text: expected a time, as ISO 8601 text or as seconds or milliseconds since 1970"),
         ("element 6", "at is null"),
         ("element 7", f"rule 'customer': field tier: tier {an_object}"),
         ("element 8", "its time lies in the future, so it would win over everything until then"),
