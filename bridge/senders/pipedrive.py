@@ -18,12 +18,16 @@ from bridge.payload import describe, parse_object
 from bridge.senders import basic, generic
 from bridge.senders.base import Secrets, Sender, compose_json, digest_of, name_of
 from bridge.senders.reading import epoch_time
+from bridge.times import MILLISECOND, SECOND
 
 #: Where an event in the shape of version 2 says what it is.
 PLACES = {"event_id": "meta.id", "event_type": "event", "event_time": "meta.timestamp"}
 
 #: https://pipedrive.readme.io/docs/webhooks-v2-migration-guide
 ACTIONS = {"added": "create", "updated": "change", "merged": "change", "deleted": "delete"}
+
+#: Where version 1 says when: the finest that is there counts.
+TIMES = {"timestamp_micro": 1, "timestamp_milli": MILLISECOND, "timestamp": SECOND}
 
 #: https://pipedrive.readme.io/docs/core-api-concepts-custom-fields
 _CUSTOM_FIELD = re.compile(r"[0-9a-f]{40}(_\w+)?", re.ASCII)
@@ -77,10 +81,11 @@ def version_1(body: Mapping[str, Any], meta: Mapping[str, Any]) -> dict[str, Any
 
 
 def time_of_version_1(meta: Mapping[str, Any]) -> tuple[int, bool]:
-    """Microseconds, and whether they are more than whole seconds: old hooks have no timestamp_micro."""
-    if meta.get("timestamp_micro") is not None:
-        return epoch_time(meta["timestamp_micro"], "meta.timestamp_micro", unit=1), True
-    return epoch_time(meta.get("timestamp"), "meta.timestamp"), False
+    """Microseconds, and whether they are exact: hooks of 2017 have milliseconds, and others seconds alone."""
+    name, unit = next(
+        ((name, unit) for name, unit in TIMES.items() if meta.get(name) is not None), ("timestamp", SECOND)
+    )
+    return epoch_time(meta.get(name), f"meta.{name}", unit), unit == 1
 
 
 def nested(record: Any) -> Any:
