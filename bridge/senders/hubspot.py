@@ -51,6 +51,9 @@ OBJECTS = {"0-1": "contact", "0-2": "company", "0-3": "deal", "0-5": "ticket"}
 #: How an event of the Webhooks API says what it is: https://developers.hubspot.com/docs/api-reference/webhooks-webhooks-v3/guide
 TYPES = {"subscriptionId", "subscriptionType", "eventType"}
 
+#: When an object was last changed: the first is that of contacts.
+CHANGED = ("lastmodifieddate", "hs_lastmodifieddate")
+
 #: What identifies an event of the Webhooks API: its eventId alone is not unique, and attemptNumber changes.
 IDENTITY = ("portalId", "subscriptionId", "objectId", "eventId", "occurredAt", "propertyName")
 #: What else may tell one event from another, where it is there. An association comes as two events, one for each end;
@@ -202,7 +205,14 @@ def newest(details: dict[str, Any]) -> int | None:
     """A workflow's request has no time of its own; the object is as new as its newest property."""
     stamped = [part for detail in details.values() if isinstance(detail, dict) for part in (detail, *versions(detail))]
     given = [part["timestamp"] for part in stamped if isinstance(part, dict) and isinstance(part.get("timestamp"), int)]
-    return max((epoch_time(timestamp, "timestamp", MILLISECOND) for timestamp in given), default=None)
+    return max((epoch_time(timestamp, "timestamp", MILLISECOND) for timestamp in given), default=last_change(details))
+
+
+def last_change(details: dict[str, Any]) -> int | None:
+    """HubSpot's own property for that, where no property tells its time: milliseconds, as text."""
+    values = [detail.get("value") for name in CHANGED if isinstance(detail := details.get(name), dict)]
+    value = next((value for value in values if isinstance(value, str) and value.isdecimal()), None)
+    return None if value is None else epoch_time(int(value), "lastmodifieddate", MILLISECOND)
 
 
 def versions(detail: dict[str, Any]) -> list[Any]:

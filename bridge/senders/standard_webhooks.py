@@ -13,7 +13,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from bridge.errors import NotVerifiedError, SignError
+from bridge.errors import NotThisShapeError, NotVerifiedError, SignError
 from bridge.model import Event, Request
 from bridge.payload import parse_object
 from bridge.senders import signatures
@@ -114,8 +114,18 @@ def read_time(payload: Mapping[str, Any]) -> int | None:
     The specification has ISO text; others send seconds or milliseconds, or call it `created_at`. Clerk and Resend do:
     https://clerk.com/docs/guides/development/webhooks/overview, https://resend.com/docs/webhooks/introduction
     """
-    name = next((name for name in TIMES if payload.get(name) is not None), None)
-    return None if name is None else any_time(payload[name], name)
+    timestamp, created_at = (payload.get(name) for name in TIMES)
+    if is_time(timestamp):
+        return any_time(timestamp, TIMES[0])
+    try:
+        return any_time(created_at, TIMES[1]) if is_time(created_at) else None
+    except NotThisShapeError:
+        # It may be something of the vendor's own.
+        return None
+
+
+def is_time(value: Any) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 def sign(request: Request, secret: str, now: int) -> Request:

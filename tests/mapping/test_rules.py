@@ -302,6 +302,28 @@ def test_one_bad_field_fails_only_its_own_rule(bad):
     assert NEEDLE not in failure
 
 
+@pytest.mark.parametrize(
+    ("where", "payload", "reason"),
+    [
+        (
+            "lookup: {ingest_alias: \"concat('h-', crm)\"}",
+            {"crm": None},
+            "lookup ingest_alias: concat('h-', crm) is null",
+        ),
+        ("lookup: {ingest_alias: \"concat('h-', crm)\"}", {}, "lookup ingest_alias: concat('h-', crm) is missing"),
+        ("lookup: {custom_field: {key: k, value: \"concat('h-', crm)\"}}", {"crm": ""}, "is null or empty"),
+        ("id: \"lower(concat('h-', crm))\"", {"crm": None}, "id: lower(concat('h-', crm)) is null or empty"),
+    ],
+)
+def test_a_name_with_a_part_missing_fails_and_metronome_is_not_asked_for_the_rest(where, payload, reason):
+    rules = f"- {{name: r, entity: customer, {where}, fields: {{tier: tier}}}}"
+    translation = translate(rules, {**payload, "tier": "gold"})
+    assert translation.changes == ()
+    [failure] = translation.failures
+    assert reason in failure
+    assert "concat() needs all of its parts here" in failure
+
+
 def test_every_failing_rule_is_told():
     failures = translate(TWO_RULES, {"id": "none", "tier": "gold", "plan": []}).failures
     assert [failure.split(":")[0] for failure in failures] == ["rule 'profile'", "rule 'other'"]

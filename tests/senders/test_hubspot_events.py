@@ -287,6 +287,16 @@ def test_an_old_contact_is_as_new_as_its_newest_version():
     assert event(body).occurred_at == NOW - 3 * MILLISECOND
 
 
+@pytest.mark.parametrize("name", ["lastmodifieddate", "hs_lastmodifieddate"])
+def test_an_object_whose_properties_have_no_times_is_as_new_as_hubspot_says(name):
+    """As contacts come without history: {"lastmodifieddate": {"value": "1551971286841"}}."""
+    body = {"vid": 201, "properties": {"tier": {"value": "Gold"}, name: {"value": str(MILLISECONDS - 1)}}}
+    assert event(body).occurred_at == NOW - MILLISECOND
+    body["properties"]["tier"]["timestamp"] = MILLISECONDS - 5
+    assert event(body).occurred_at == NOW - 5 * MILLISECOND
+    assert event({"vid": 201, "properties": {name: {"value": "yesterday"}}}).occurred_at is None
+
+
 def test_gold_silver_gold_without_times_are_three_events():
     bodies = [{"objectId": 1, "tier": tier} for tier in ("gold", "silver", "gold")]
     assert len({event(body, NOW + second * SECOND).event_id for second, body in enumerate(bodies)}) == 3

@@ -156,6 +156,8 @@ def test_a_secret_that_is_no_base64_is_objected_to_and_proves_nothing(secret):
         (SECONDS, NOW),
         (SECONDS + 0.25, NOW + SECOND // 4),
         (SECONDS * 1000 + 7, NOW + 7000),
+        (SECONDS * 10**6 + 7, NOW + 7),
+        (SECONDS * 10**9 + 7000, NOW + 7),
         (str(SECONDS), NOW),
         (str(SECONDS * 1000), NOW),
         (0, 0),
@@ -173,11 +175,15 @@ def test_created_at_is_the_time_of_an_event_without_a_timestamp(created_at):
     assert unwrap(signed(created_at=created_at, timestamp=SECONDS - 5)).occurred_at == NOW - 5 * SECOND
 
 
-@pytest.mark.parametrize("name", ["timestamp", "created_at"])
-@pytest.mark.parametrize("value", [True, [], {}, "", "yesterday", -1, 10**18, "9" * 20])
-def test_what_is_no_time_is_refused(name, value):
-    with pytest.raises(NotThisShapeError, match=f"^{name} is "):
-        unwrap(signed(**{name: value}))
+@pytest.mark.parametrize("value", ["", "yesterday", -1, 10**30, "9" * 20])
+def test_a_timestamp_that_is_no_time_is_refused(value):
+    with pytest.raises(NotThisShapeError, match=r"^timestamp is "):
+        unwrap(signed(timestamp=value))
+
+
+@pytest.mark.parametrize("value", [True, [], {}, "yesterday", -1, 10**30])
+def test_a_created_at_that_is_no_time_is_the_vendors_own_business(value):
+    assert unwrap(signed(created_at=value)).occurred_at is None
 
 
 def test_an_event_without_a_time_has_none():
