@@ -50,8 +50,8 @@ MISSING: Final = Missing()
 
 
 def describe(value: object) -> str:
-    """What kind of value this is, in words that disclose nothing of it."""
-    return type_names.get(type(value), "nothing" if value is MISSING else "a value")
+    """What kind of value this is, in words that disclose nothing of it: what stands after `is`."""
+    return type_names.get(type(value), "missing" if value is MISSING else "a value")
 
 
 def parse(body: bytes, what: str = "the body") -> Any:

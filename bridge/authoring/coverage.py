@@ -5,17 +5,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-import jmespath
-from jmespath.visitor import TreeInterpreter
-
-from bridge.authoring.explain import Branch, Explanation, Fate, ScopeStory, explain
+from bridge.authoring.explain import Branch, Explanation, ScopeStory, explain
 from bridge.errors import OperatorError, SenderError, SignError
 from bridge.mapping import examples
 from bridge.mapping.calls import AllFunctions
 from bridge.mapping.documents import Problem
 from bridge.mapping.expressions import Expression, calls
 from bridge.mapping.functions import text
-from bridge.mapping.rules import Absent, Example, FieldRule, Rule, Source, TooLong
+from bridge.mapping.interpreter import Interpreter
+from bridge.mapping.rules import Absent, Example, Fate, FieldRule, Rule, Source, TooLong
 
 #: With how many arguments map_value has a fallback.
 WITH_FALLBACK = 3
@@ -142,7 +140,7 @@ def falls_back(expression: Expression, scope: Any) -> bool:
     if not has_fallback(expression):
         return False
     watching = Watching()
-    TreeInterpreter(jmespath.Options(custom_functions=watching)).visit(expression.tree, scope)
+    Interpreter(watching).visit(expression.tree, scope)
     return watching.fell_back
 
 

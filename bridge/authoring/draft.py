@@ -15,7 +15,8 @@ from bridge.authoring.yaml_text import text as yaml_text
 from bridge.errors import BridgeError, RuleError, SenderError, SignError
 from bridge.mapping import examples
 from bridge.mapping.compiler import compile_source
-from bridge.mapping.expressions import ExpressionError, Path, compile_expression
+from bridge.mapping.expressions import ExpressionError, compile_expression
+from bridge.mapping.presence import Path
 from bridge.mapping.rules import Example, FieldRule, Source, TooLong, value_of
 from bridge.mapping.sharing import ELEMENT
 from bridge.mapping.values import to_text

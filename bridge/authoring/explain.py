@@ -14,11 +14,14 @@ from bridge.mapping.dating import FutureEvents, Limit
 from bridge.mapping.expressions import Expression
 from bridge.mapping.rules import (
     Absent,
+    Fate,
     FieldRule,
     Rule,
     Translation,
     applies,
     change_of,
+    fate_of,
+    heaviest,
     scopes_of,
     time_of,
     value_of,
@@ -56,21 +59,6 @@ NULL_BRANCHES: Mapping[Absent, Branch] = {
     Absent.REMOVE: Branch.REMOVED_NULL,
     Absent.DEFAULT: Branch.DEFAULT,
 }
-
-
-class Fate(StrEnum):
-    """What became of a rule, or of one of its scopes. The later weighs more."""
-
-    #: The event's type is none of the rule's.
-    OTHER_TYPE = "other-type"
-    #: `for_each` finds nothing, or an empty list.
-    NO_ELEMENT = "no-element"
-    #: `when` does not hold.
-    NOT_WHEN = "not-when"
-    #: Every field is left alone.
-    NOTHING_LEFT = "nothing-left"
-    CHANGE = "change"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +159,7 @@ class Explanation:
         return Translation(
             tuple(scope.change for scope in scopes if scope.change),
             tuple(failure for story in self.rules for failure in story.failures),
+            tuple((story.rule.name, story.fate) for story in self.rules),
         )
 
 
@@ -191,12 +180,8 @@ def story_of(rule: Rule, event: Event, limit: Limit | None) -> RuleStory:
         scope_story(rule, None if rule.for_each is None else number, scope, event, limit)
         for number, (_, scope) in enumerate(scopes or ())
     )
-    return RuleStory(rule, Fate.FAILED if problem else fate_of(stories), for_each, stories, problem)
-
-
-def fate_of(stories: Sequence[ScopeStory]) -> Fate:
-    """The weightiest: a failure, then a change, then why there is none."""
-    return max((story.fate for story in stories), key=list(Fate).index, default=Fate.NO_ELEMENT)
+    fates = [Fate.NO_ELEMENT, *(story.fate for story in stories)]
+    return RuleStory(rule, Fate.FAILED if problem else heaviest(fates), for_each, stories, problem)
 
 
 def scope_story(rule: Rule, number: int | None, scope: Any, event: Event, limit: Limit | None) -> ScopeStory:
@@ -208,11 +193,11 @@ def scope_story(rule: Rule, number: int | None, scope: Any, event: Event, limit:
     reference, reference_problem = attempt(lambda: rule.locator.reference(scope))
     time, time_problem = attempt(lambda: time_of(rule, scope, event))
     change, failure = attempt(lambda: change_of(rule, scope, event, limit))
-    changes = change is not None and bool(change.set or change.remove)
+    fate = Fate.FAILED if failure else fate_of(change)
     return ScopeStory(
         number=number,
         scope=scope,
-        fate=Fate.FAILED if failure else Fate.CHANGE if changes else Fate.NOTHING_LEFT,
+        fate=fate,
         when=when,
         identity=find(rule.locator.path, scope),
         customer=find(customer.path if customer else None, scope),
@@ -222,7 +207,7 @@ def scope_story(rule: Rule, number: int | None, scope: Any, event: Event, limit:
         time=time,
         time_problem=time_problem,
         fields=tuple(field_story(field_rule, scope) for field_rule in rule.fields),
-        change=change if changes else None,
+        change=change if fate is Fate.CHANGE else None,
         failure=failure,
     )
 

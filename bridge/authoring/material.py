@@ -6,7 +6,7 @@ from typing import Any
 
 from bridge.authoring.suggest import is_time
 from bridge.errors import NotThisShapeError, SenderError
-from bridge.mapping.expressions import Path
+from bridge.mapping.presence import Path
 from bridge.model import Event, Request, StoredEvent
 from bridge.payload import describe, parse, walk
 from bridge.senders import SENDERS, Sender

@@ -7,14 +7,14 @@ from difflib import get_close_matches
 from itertools import islice, takewhile
 from typing import Any
 
-from jmespath.visitor import TreeInterpreter
-
 from bridge.authoring.notation import key_text, path_text
 from bridge.errors import RuleError
 from bridge.mapping import expressions
-from bridge.mapping.calls import OPTIONS, UNEVALUABLE
-from bridge.mapping.closures import Node
-from bridge.mapping.expressions import Expression, Path, plain_path
+from bridge.mapping.calls import UNEVALUABLE
+from bridge.mapping.closures import Node, with_whole_names
+from bridge.mapping.expressions import Expression
+from bridge.mapping.interpreter import Interpreter
+from bridge.mapping.presence import Path, plain_path
 from bridge.mapping.sharing import RELATIVE
 from bridge.payload import MISSING, describe, parts, walk
 
@@ -52,6 +52,7 @@ def steps_of(expression: Expression, scope: Any) -> tuple[Step, ...]:
     except RuleError as error:
         value, problem = MISSING, str(error)
     tree = parsed(expression.text)
+    tree = with_whole_names(tree) if expression.names else tree
     recorder = Recorder(scope)
     recorder.run(tree)
     recorder.steps.pop(tree["text"], None)
@@ -93,15 +94,15 @@ def parsed(text: str) -> Node:
     return Parser(text)._do_parse(text).parsed  # type: ignore[attr-defined]  # noqa: SLF001
 
 
-class Recorder(TreeInterpreter):
+class Recorder(Interpreter):
     """Keeps what every part comes to that is evaluated on the scope itself, and not on what another part found."""
 
     def __init__(self, scope: Any) -> None:
-        super().__init__(OPTIONS)
+        super().__init__()
         self.scope = scope
         self.steps: dict[str, Step] = {}
         self.failed = False
-        self.quiet = TreeInterpreter(OPTIONS)
+        self.quiet = Interpreter()
 
     def run(self, tree: Node) -> None:
         """Ends early where a part cannot be evaluated."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from bridge.authoring.notation import path_text
 from bridge.errors import RuleError
-from bridge.mapping.expressions import Path
 from bridge.mapping.functions import moment
+from bridge.mapping.presence import Path
 from bridge.mapping.sharing import ELEMENT
 from bridge.mapping.values import is_uuid
 from bridge.model import MAX_VALUE_LENGTH, Request

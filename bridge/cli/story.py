@@ -8,11 +8,11 @@ from typing import Any
 
 from rich.text import Text
 
-from bridge.authoring.explain import Branch, Explanation, Fate, FieldStory, Found, RuleStory, ScopeStory
+from bridge.authoring.explain import Branch, Explanation, FieldStory, Found, RuleStory, ScopeStory
 from bridge.authoring.steps import Step, steps_of
 from bridge.cli.common import console, when
 from bridge.mapping.dating import span
-from bridge.mapping.rules import FieldRule
+from bridge.mapping.rules import Fate, FieldRule
 from bridge.payload import MISSING
 from bridge.pipeline.preview import Preview
 
@@ -91,6 +91,9 @@ def show_explanation(explanation: Explanation) -> None:
             console.print()
         if story:
             show_rule(story, event.payload)
+    if idle := explanation.translation.idle:
+        console.print()
+        say(("nothing would be written: ", "bold"), idle)
     console.print()
 
 

@@ -100,8 +100,8 @@ def show_changes(made: Preview) -> None:
             show_change(change)
         for failure in translation.failures:
             story.say(("fails: ", "red"), failure, indent=2)
-        if not translation.changes and not translation.failures:
-            console.print("  no rule applies: nothing would be written")
+        if translation.idle:
+            story.say(("nothing would be written: ", "dim"), translation.idle, indent=2)
 
 
 def show_event(event: Event) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
-import jmespath
 from jmespath.exceptions import JMESPathError
 from jmespath.functions import Functions as JMESPathFunctions
 
@@ -21,12 +20,20 @@ from bridge.payload import describe
 UNEVALUABLE = (JMESPathError, TypeError, ValueError, ArithmeticError, RecursionError)
 
 
+#: Functions of JMESPath that have an answer for null; to_string() has one too, the text `null`, which no field is for.
+TAKE_NULL = ("merge", "not_null", "to_array", "to_number", "type")
+#: Which argument a function is about, where it is not the first.
+SUBJECT = {"join": 1, "map": 1}
+
+
 class Functions(JMESPathFunctions):
-    """JMESPath's own functions. What they raise says which function, and never with what."""
+    """JMESPath's own functions: null for null, like ours. What they raise says which function, and never with what."""
 
     def call_function(self, function_name: str, resolved_args: Iterable[Any]) -> Any:
         arguments = list(resolved_args)
         spend(1 + sum(len(one) for one in arguments if isinstance(one, list)))
+        if function_name not in TAKE_NULL and arguments[SUBJECT.get(function_name, 0)] is None:
+            return None
         if function_name == "join" and isinstance(arguments[0], str) and isinstance(arguments[1], list):
             texts = [part for part in arguments[1] if isinstance(part, str)]
             check_length(len(arguments[0]) * len(texts) + sum(map(len, texts)), "join")
@@ -91,9 +98,6 @@ class AllFunctions(Functions):
             return super().call_function(function_name, arguments)
         return function.call(*arguments) if function.takes_null or exists(arguments[0]) else None
 
-
-#: For jmespath's own interpreter.
-OPTIONS = jmespath.Options(custom_functions=AllFunctions())
 
 #: What other languages call it.
 ELSEWHERE = {

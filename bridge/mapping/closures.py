@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import Any
 
 from bridge.mapping.calls import Functions
-from bridge.mapping.functions import FUNCTIONS, exists
+from bridge.mapping.functions import FUNCTIONS, concat, exists
+from bridge.mapping.presence import CHAINS, PROJECTIONS, There, presence
 from bridge.mapping.work import spend
 
 #: A node of jmespath's tree: {type, value, children}.
@@ -238,6 +239,10 @@ def expref(_node: Node, inner: Run) -> Run:
 
 def call(node: Node, *arguments: Run) -> Run:
     name = node["value"]
+    if node.get("whole"):
+        return whole_concat(node, *arguments)
+    if there := summed(node):
+        return sum_of(there, *arguments)
     function = FUNCTIONS.get(name)
     if function is None:
         return lambda value: _STANDARD.call_function(name, [argument(value) for argument in arguments])
@@ -251,6 +256,48 @@ def call(node: Node, *arguments: Run) -> Run:
         given = first(value)
         rest = [argument(value) for argument in others]
         return made(given, *rest) if exists(given) else None
+
+    return run
+
+
+def whole_concat(node: Node, *arguments: Run) -> Run:
+    """See `with_whole_names`."""
+    needed = needed_parts(node)
+
+    def run(value: Any) -> Any:
+        parts = [argument(value) for argument in arguments]
+        return concat(*parts) if all(exists(parts[number]) for number in needed) else None
+
+    return run
+
+
+def needed_parts(node: Node) -> list[int]:
+    """All but those with a literal to fall back on, as in `suffix || ''`."""
+    return [
+        number
+        for number, child in enumerate(node["children"])
+        if not (child["type"] == "or_expression" and child["children"][1]["type"] == "literal")
+    ]
+
+
+def with_whole_names(node: Node) -> Node:
+    """The tree of an id or a lookup: concat() of null is null there, since `h-` alone names nothing."""
+    children = [with_whole_names(child) if isinstance(child, dict) else child for child in node["children"]]
+    whole = {"whole": True} if node["type"] == "function_expression" and node["value"] == "concat" else {}
+    return {**node, **whole, "children": children}
+
+
+def summed(node: Node) -> There | None:
+    """Whether `sum(items[].seats)` has anything to add up: where no element has seats it is null, and not 0."""
+    if node["value"] != "sum" or node["children"][0]["type"] not in (*PROJECTIONS, *CHAINS):
+        return None
+    return presence(node["children"][0], closure)
+
+
+def sum_of(there: There, numbers: Run) -> Run:
+    def run(value: Any) -> Any:
+        given = numbers(value)
+        return None if given == [] and not there(value) else _STANDARD.call_function("sum", [given])
 
     return run
 

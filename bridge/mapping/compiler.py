@@ -120,7 +120,8 @@ class Compiler:
             return
         try:
             each = path[2] != "for_each" and self.at(*path[:2], "for_each") is not None
-            self.expressions[path] = compile_expression(text, for_each=each)
+            names = path[2] in ("id", "lookup")
+            self.expressions[path] = compile_expression(text, for_each=each, names=names)
         except ExpressionError as error:
             for flaw in error.flaws:
                 self.report(path, flaw.message + self.cut_off(path, text), offset=flaw.offset, code=flaw.code)
@@ -303,7 +304,7 @@ class Compiler:
 
     def check_content(self, rule: Path, events: Sequence[str], sender: Sender) -> None:
         """Warns of paths that a vendor which sends ids only cannot fill."""
-        known = [content for pattern, content in sender.thin.items() if covers(pattern, events)]
+        known = thin_contents(sender, events)
         for path, expression in self.expressions.items():
             if not known or path[: len(rule)] != rule:
                 continue
@@ -357,9 +358,13 @@ def paths_in(lookup: Any) -> Iterator[Path]:
             yield (key, "value")
 
 
-def covers(pattern: str, events: Sequence[str]) -> bool:
-    """Whether all these events, or all at all, are such as `pattern` names."""
-    return pattern == "*" or (bool(events) and all(matches(pattern, event) for event in events))
+def thin_contents(sender: Sender, events: Sequence[str]) -> list[tuple[str, ...]]:
+    """All that these events may carry, if each of them is thin; else nothing, since nothing is certain then."""
+    by_event = [
+        [content for pattern, content in sender.thin.items() if pattern == "*" or matches(pattern, event)]
+        for event in events or ("*",)
+    ]
+    return [content for found in by_event for content in found] if all(by_event) else []
 
 
 def has(content: Sequence[str], steps: Sequence[str | int]) -> bool:

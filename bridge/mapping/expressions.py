@@ -1,7 +1,7 @@
 """Paths and expressions: JMESPath (https://jmespath.org) with our functions, compiled once.
 
 A plain dotted path is walked directly, which tells missing from null. An expression that comes out null or empty is
-*missing* if none of the paths it reads is there, and *null* otherwise.
+*missing* if nothing that it reads is there (see `presence`), and *null* otherwise.
 """
 
 import warnings
@@ -15,11 +15,10 @@ from jmespath.parser import Parser as JMESPathParser
 from bridge.errors import BridgeError, RuleError
 from bridge.mapping import syntax
 from bridge.mapping.calls import UNEVALUABLE, call_problem
-from bridge.mapping.closures import Node, Run, closure, is_false, nodes
-from bridge.mapping.sharing import RELATIVE, sharing
+from bridge.mapping.closures import Node, Run, closure, is_false, nodes, with_whole_names
+from bridge.mapping.presence import Path, There, plain_path, presence
+from bridge.mapping.sharing import RELATIVE, shared, sharing
 from bridge.payload import MISSING, walk
-
-Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,10 @@ class Expression:
     tree: Node = field(repr=False, compare=False)
     #: The tree as a function.
     run: Run = field(repr=False, compare=False)
+    #: Whether anything that it reads is there. None: it reads nothing.
+    there: There | None = field(default=None, repr=False, compare=False)
+    #: True if it gives an id or what is looked up.
+    names: bool = False
 
     def evaluate(self, scope: Any) -> Any:
         """The value, None or MISSING. Raises RuleError."""
@@ -61,25 +64,36 @@ class Expression:
             raise
         except UNEVALUABLE as error:
             raise RuleError(f"cannot be evaluated: {type(error).__name__}") from None
-        if value in (None, "") and self.paths and all(walk(scope, path) is MISSING for path in self.paths):
-            return MISSING
-        return value
+        return MISSING if value in (None, "") and self.misses(scope) else value
+
+    def misses(self, scope: Any) -> bool:
+        """True if nothing that it reads is there."""
+        try:
+            return self.there is not None and not self.there(scope)
+        except (RuleError, *UNEVALUABLE):
+            # A part that evaluation did not come to, such as what stands behind &&.
+            return False
 
     def holds(self, scope: Any) -> bool:
         """As a condition. JMESPath calls null, false, empty text, an empty list and an empty object false."""
         return not is_false(self.evaluate(scope))
 
 
-def compile_expression(text: str, *, for_each: bool = False) -> Expression:
-    """`for_each`: of a rule that has one, and evaluates it for each element. Raises ExpressionError."""
+def compile_expression(text: str, *, for_each: bool = False, names: bool = False) -> Expression:
+    """`for_each`: of a rule that has one, and evaluates it for each element. `names`: an id, or what is looked up.
+
+    Raises ExpressionError.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", PendingDeprecationWarning)
             tree = Parser().parse(text).parsed
         check_literals(text)
         check_calls(tree)
+        tree = with_whole_names(tree) if names else tree
         run = sharing(tree) if for_each else closure(tree)
-        return Expression(text, plain_path(tree), tuple(paths(tree)), tree, run)
+        there = presence(tree, closure, shared) if for_each else presence(tree, closure)
+        return Expression(text, plain_path(tree), tuple(paths(tree)), tree, run, there, names)
     except ParseError as error:
         reason, offset = syntax.reason(text, error)
         raise ExpressionError(Flaw(f"not a JMESPath expression: {reason}", offset)) from None
@@ -125,19 +139,6 @@ class Parser(JMESPathParser):
     def _token_led_lparen(self, left: Node) -> Node:
         name = self._tokens[self._index - 2]
         return {**super()._token_led_lparen(left), "offset": name["start"]}  # type: ignore[misc]
-
-
-def plain_path(node: Node) -> Path | None:
-    """The steps of `a.b[0].c`; None for anything that is more than that."""
-    kind = node["type"]
-    if kind == "field":
-        return (node["value"],)
-    if kind == "index" and node["value"] >= 0:
-        return (node["value"],)
-    if kind in ("subexpression", "index_expression"):
-        parts = [plain_path(child) for child in node["children"]]
-        return None if None in parts else tuple(step for part in parts if part for step in part)
-    return () if kind in ("identity", "current") else None
 
 
 def paths(node: Node) -> Iterator[Path]:

@@ -301,7 +301,14 @@ FUNCTIONS: Mapping[str, Function] = {
         True,
     ),
     "concat": Function(
-        concat, "value, ...", 1, None, "all joined; nulls are left out", "concat('plan-', `7`)", "plan-7", True
+        concat,
+        "value, ...",
+        1,
+        None,
+        "all joined; nulls are left out, but in an `id` or a `lookup` one makes all of it null",
+        "concat('plan-', `7`)",
+        "plan-7",
+        True,
     ),
     "add": Function(add, "number, ...", 1, None, "the sum", "add(`0.1`, `0.2`)", "0.3"),
     "subtract": Function(subtract, "number, number", 2, 2, "the difference", "subtract(`10`, `0.5`)", "9.5"),

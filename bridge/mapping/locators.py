@@ -68,7 +68,8 @@ class Locator:
         except RuleError as error:
             raise RuleError(f"{self.place} {error}") from None
         if not text:
-            raise RuleError(f"{self.place} is {'missing' if value is MISSING else 'null or empty'}")
+            part = "; concat() needs all of its parts here" if "concat(" in self.path.text else ""
+            raise RuleError(f"{self.place} is {'missing' if value is MISSING else 'null or empty'}{part}")
         return text
 
     def uuid(self, text: str) -> str:

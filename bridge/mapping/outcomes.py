@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jmespath.visitor import TreeInterpreter
-
 from bridge.errors import RuleError
-from bridge.mapping.calls import OPTIONS, UNEVALUABLE
+from bridge.mapping.calls import UNEVALUABLE
 from bridge.mapping.closures import Node, is_false
+from bridge.mapping.interpreter import Interpreter
 
 #: Kinds of values, in JMESPath's own words.
 TEXT, NUMBER, BOOLEAN, LIST, OBJECT, NULL, EXPRESSION = (
@@ -37,8 +36,10 @@ NODES: Mapping[str, str] = {
     "not_expression": BOOLEAN,
     "expref": EXPRESSION,
 }
-#: Calls that give something, and nothing empty, or fail. JMESPath calls 0 true.
-ALWAYS_TRUE = ("length", "sum", "abs", "ceil", "floor", "type")
+#: Calls that always give something that is not empty, or fail.
+ALWAYS_TRUE = ("type",)
+#: Calls that give a number, which JMESPath calls true even if it is 0, or null for null.
+COUNTS = ("length", "sum", "abs", "ceil", "floor")
 #: Nodes that give a list or an object with something in it.
 ALWAYS_MADE = ("multi_select_list", "multi_select_dict")
 #: What one function makes of every text, and so of a text that it could have made.
@@ -72,7 +73,7 @@ def is_constant(node: Node) -> bool:
 def constant(node: Node) -> Any:
     """Its value, for a constant node. Raises RuleError."""
     try:
-        return TreeInterpreter(OPTIONS).visit(node, {})
+        return Interpreter().visit(node, {})
     except RuleError:
         raise
     except UNEVALUABLE as error:

@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from jmespath.visitor import TreeInterpreter
-
 from bridge.errors import OperatorError, RuleError, SenderError, SignError
-from bridge.mapping.calls import OPTIONS, UNEVALUABLE
+from bridge.mapping.calls import UNEVALUABLE
 from bridge.mapping.closures import Node, is_false
 from bridge.mapping.examples import events_of
 from bridge.mapping.expressions import Expression
+from bridge.mapping.interpreter import Interpreter
 from bridge.mapping.rules import Example, Rule, Source, applies, scopes_of
 from bridge.mapping.sharing import as_it_is
 from bridge.model import Event
@@ -30,11 +29,11 @@ class Lack:
     kinds: set[str] = field(default_factory=set)
 
 
-class Recorder(TreeInterpreter):
+class Recorder(Interpreter):
     """Evaluates, and notes of each field of the expression whether it was there. Looks at both sides of && and ||."""
 
     def __init__(self) -> None:
-        super().__init__(OPTIONS)
+        super().__init__()
         self.found: set[int] = set()
         self.lacks: dict[int, Lack] = {}
 

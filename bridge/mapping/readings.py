@@ -7,7 +7,7 @@ from bridge.mapping.arguments import place
 from bridge.mapping.closures import Node, nodes
 from bridge.mapping.findings import Finding, Reading, RuleSubject, Subject
 from bridge.mapping.hints import closest
-from bridge.mapping.outcomes import CHAINS, NUMBER, ORDER, is_constant, kind_of, links, truth
+from bridge.mapping.outcomes import CHAINS, COUNTS, NUMBER, ORDER, is_constant, kind_of, links, truth
 from bridge.mapping.reach import Lack
 from bridge.mapping.sharing import ELEMENT, on_scope
 from bridge.payload import MISSING, walk
@@ -43,7 +43,7 @@ def conditions(readings: Sequence[Reading]) -> Iterator[Finding]:
 
 def constant_parts(condition: Node) -> Iterator[tuple[Node, bool]]:
     """What of a condition never changes: what decides all of it, else the parts of && and || that do nothing."""
-    outcome = truth(condition)
+    outcome = True if counts(condition) else truth(condition)
     children = list(links(condition)) if condition["type"] in CHAINS else []
     if outcome is None:
         for child in children:
@@ -56,10 +56,15 @@ def constant_parts(condition: Node) -> Iterator[tuple[Node, bool]]:
         yield condition, outcome
 
 
+def counts(node: Node) -> bool:
+    """Whether it gives a number that was hardly meant as a condition."""
+    return node["type"] == "function_expression" and node["value"] in COUNTS and not is_constant(node)
+
+
 def said_of(condition: Node, *, holds: bool) -> str:
     verdict = "this always holds" if holds else "this never holds"
     if kind_of(condition) == NUMBER and not is_constant(condition):
-        return f"{verdict}, because 0 counts as true as well: compare it, as in length(list) > `0`"
+        return f"{verdict} where there is a number, because 0 counts as true as well: write length(list) > `0`"
     if condition["type"] == "literal" and isinstance(condition["value"], str):
         return f"{verdict}: a text alone is no comparison; write path == '...' for each, and a path without quotes"
     if is_constant(condition):

@@ -1,6 +1,6 @@
 """Events in, changes out: what a mapping means. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -32,6 +32,31 @@ class Absent(StrEnum):
     ERROR = "error"
     #: Where the field has a default and nothing else was said.
     DEFAULT = "default"
+
+
+class Fate(StrEnum):
+    """What became of a rule, or of one of its scopes. The later weighs more."""
+
+    #: The event's type is none of the rule's.
+    OTHER_TYPE = "other-type"
+    #: `for_each` finds nothing, or an empty list.
+    NO_ELEMENT = "no-element"
+    #: `when` does not hold.
+    NOT_WHEN = "not-when"
+    #: Every field is left alone.
+    NOTHING_LEFT = "nothing-left"
+    CHANGE = "change"
+    FAILED = "failed"
+
+
+WEIGHT: Mapping[Fate, int] = {fate: number for number, fate in enumerate(Fate)}
+
+#: Why a rule that is for an event's type makes no change of it.
+WHY_IDLE: Mapping[Fate, str] = {
+    Fate.NO_ELEMENT: "for_each finds no element",
+    Fate.NOT_WHEN: "when does not hold",
+    Fate.NOTHING_LEFT: "the event leaves all of its fields as they are",
+}
 
 
 class TooLong(StrEnum):
@@ -135,6 +160,16 @@ class Translation:
     changes: tuple[Change, ...]
     #: Why rules failed: rule, field, path and reason. Nothing of the payload.
     failures: tuple[str, ...] = ()
+    #: By rule, in order. Empty where the rules were not even asked.
+    fates: tuple[tuple[str, Fate], ...] = ()
+
+    @property
+    def idle(self) -> str | None:
+        """Why there is neither a change nor a failure, rule by rule; None if there is one."""
+        if self.changes or self.failures:
+            return None
+        reasons = [f"rule {name!r}: {WHY_IDLE[fate]}" for name, fate in self.fates if fate in WHY_IDLE]
+        return "; ".join(reasons) or "no rule is for events of this type"
 
 
 def matches(pattern: str, event_type: str) -> bool:
@@ -150,8 +185,11 @@ def apply(rules: Sequence[Rule], event: Event, limit: Limit | None = None) -> Tr
     """
     changes: list[Change] = []
     failures: list[str] = []
+    fates: list[tuple[str, Fate]] = []
     for rule in rules:
+        found = [Fate.NO_ELEMENT]
         if not rule.matches(event.event_type):
+            fates.append((rule.name, Fate.OTHER_TYPE))
             continue
         try:
             for place, scope in scopes_of(rule, event.payload):
@@ -159,13 +197,29 @@ def apply(rules: Sequence[Rule], event: Event, limit: Limit | None = None) -> Tr
                     change = change_of(rule, scope, event, limit) if applies(rule, scope) else None
                 except RuleError as error:
                     failures.append(f"rule {rule.name!r}{place}: {error}")
+                    found.append(Fate.FAILED)
                     continue
-                if change and (change.set or change.remove):
+                found.append(fate_of(change))
+                if change and found[-1] is Fate.CHANGE:
                     changes.append(change)
                     made(len(changes))
         except RuleError as error:
             failures.append(f"rule {rule.name!r}: {error}")
-    return Translation(tuple(changes), tuple(failures))
+            found.append(Fate.FAILED)
+        fates.append((rule.name, heaviest(found)))
+    return Translation(tuple(changes), tuple(failures), tuple(fates))
+
+
+def fate_of(change: Change | None) -> Fate:
+    """None: `when` does not hold."""
+    if change is None:
+        return Fate.NOT_WHEN
+    return Fate.CHANGE if change.set or change.remove else Fate.NOTHING_LEFT
+
+
+def heaviest(fates: Iterable[Fate]) -> Fate:
+    """A failure, then a change, then why there is none."""
+    return max(fates, key=WEIGHT.__getitem__)
 
 
 def scopes_of(rule: Rule, payload: Any) -> Iterator[tuple[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from bridge.errors import RuleError
 from bridge.mapping.closures import Node, Run, closure, made
+from bridge.mapping.presence import There
 
 #: What `for_each` calls the element that it is at.
 ELEMENT = "item"
@@ -47,6 +48,11 @@ def sharing(node: Node) -> Run:
             if isinstance(child, dict)
         ],
     )
+
+
+def shared(node: Node, there: There) -> There:
+    """For `presence`: asked once for all elements where it has nothing to do with the element."""
+    return there if reads_element(node) else once(there)
 
 
 def reads_element(node: Node) -> bool:

@@ -112,6 +112,7 @@ def explanation_json(explanation: Explanation) -> dict[str, Any]:
         "dated_by": "sender" if explanation.dated else "receipt",
         "rules": [rule_json(story, event.payload) for story in explanation.rules],
         "failures": list(explanation.translation.failures),
+        "nothing_done": explanation.translation.idle,
     }
 
 

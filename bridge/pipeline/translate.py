@@ -9,7 +9,6 @@ from bridge.mapping.work import Limits, TooMuchWorkError, limited
 from bridge.model import UNREADABLE, Change, Event, EventState, StoredEvent
 from bridge.store.events import Translated
 
-NO_RULE = "no rule applies"
 MAX_REASON_LENGTH = 2000
 NO_LIMITS = Limits()
 
@@ -31,7 +30,7 @@ def translate(
     if made.failures:
         return Translated(EventState.FAILED, "; ".join(made.failures)[:MAX_REASON_LENGTH], digest, made.changes)
     if not made.changes:
-        return Translated(EventState.IGNORED, NO_RULE, digest)
+        return Translated(EventState.IGNORED, (made.idle or "")[:MAX_REASON_LENGTH], digest)
     return Translated(EventState.TRANSLATED, dated_by_receipt(made.changes), digest, made.changes)
 
 

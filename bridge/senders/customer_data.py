@@ -15,6 +15,8 @@ from bridge.senders.base import name_of
 #: `timestamp` is when it happened, put right by the platform's clock. originalTimestamp is by the device's own, and
 #: one that is fast would hold back all that comes later.
 PLACES = {"event_id": "messageId", "event_time": "timestamp"}
+#: Where that is missing: when the platform received it, by its own clock. It is the same for each try.
+RECEIVED = {**PLACES, "event_time": "receivedAt"}
 
 
 def read(request: Request, now: int) -> list[Event]:
@@ -25,7 +27,8 @@ def read(request: Request, now: int) -> list[Event]:
 
 
 def read_call(call: Any, request: Request, now: int) -> Event:
-    event = generic.read_event(call, request, now, PLACES)
+    late = isinstance(call, dict) and call.get("timestamp") is None and call.get("receivedAt") is not None
+    event = generic.read_event(call, request, now, RECEIVED if late else PLACES)
     return replace(event, event_type=type_of(call))
 
 

@@ -9,7 +9,7 @@ Both shapes are made to look alike: whatever HubSpot sent, the path `properties.
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -48,10 +48,28 @@ _DECODABLE = re.compile("|".join(DECODED), re.IGNORECASE)
 #: https://developers.hubspot.com/docs/guides/crm/understanding-the-crm#object-type-ids
 OBJECTS = {"0-1": "contact", "0-2": "company", "0-3": "deal", "0-5": "ticket"}
 
+#: How an event of the Webhooks API says what it is: https://developers.hubspot.com/docs/api-reference/webhooks-webhooks-v3/guide
+TYPES = {"subscriptionId", "subscriptionType", "eventType"}
+
+#: When an object was last changed: the first is that of contacts.
+CHANGED = ("lastmodifieddate", "hs_lastmodifieddate")
+
 #: What identifies an event of the Webhooks API: its eventId alone is not unique, and attemptNumber changes.
 IDENTITY = ("portalId", "subscriptionId", "objectId", "eventId", "occurredAt", "propertyName")
-#: The same for an association, which comes as two events, one for each end.
-ASSOCIATION = (*IDENTITY, "associationType", "fromObjectId", "toObjectId", "associationRemoved")
+#: What else may tell one event from another, where it is there. An association comes as two events, one for each end;
+#: where it is generic its type is a number of a category. A merge has no objectId.
+MORE = (
+    *("associationType", "associationTypeId", "associationCategory", "fromObjectTypeId", "fromObjectId"),
+    *("toObjectTypeId", "toObjectId", "associationRemoved", "isPrimaryAssociation"),
+    *("primaryObjectId", "mergedObjectIds", "newObjectId", "messageId"),
+)
+FLAGS = ("associationRemoved", "isPrimaryAssociation")
+#: Where the object stands that an event is about, and its type.
+ABOUT = {
+    "objectId": ("primaryObjectId", "fromObjectId", "canonical-vid", "vid"),
+    "objectTypeId": ("fromObjectTypeId",),
+    "portalId": ("portal-id",),
+}
 
 
 def unwrap(request: Request, secrets: Secrets, now: int) -> list[Event]:
@@ -103,7 +121,7 @@ def read(request: Request, now: int) -> list[Event]:
         return [read_element(element) for element in body]
     if not isinstance(body, dict):
         raise NotThisShapeError(f"the body is {describe(body)}: a list of events or one object was expected")
-    if "subscriptionId" in body:
+    if not TYPES.isdisjoint(body):
         return [read_element(body)]
     return [read_workflow(body, request.body, now)]
 
@@ -120,18 +138,40 @@ def read_api_event(element: Any) -> Event:
     if not isinstance(element, dict):
         raise NotThisShapeError(f"the element is {describe(element)}: an object was expected")
     name = element.get("propertyName")
-    identity = ASSOCIATION if "fromObjectId" in element else IDENTITY
     return Event(
-        event_id=joined(part_of(element, key) for key in identity),
+        event_id=joined(identity_of(element)),
         event_type=name_of(element.get("subscriptionType", element.get("eventType")), "subscriptionType"),
         occurred_at=epoch_time(element.get("occurredAt"), "occurredAt", MILLISECOND),
-        payload={**element, "properties": {name: element.get("propertyValue")} if isinstance(name, str) else {}},
+        payload={
+            **about(element),
+            **element,
+            "properties": {name: element.get("propertyValue")} if isinstance(name, str) else {},
+        },
     )
 
 
-def part_of(element: dict[str, Any], key: str) -> str:
-    value = element.get(key, "-")
-    return str(value) if key == "associationRemoved" and isinstance(value, bool) else name_of(value, key)
+def identity_of(element: Mapping[str, Any]) -> list[str]:
+    """What tells it from other events, and is the same for each attempt."""
+    parts = [part_of(element.get(key, "-"), key) for key in IDENTITY]
+    parts += [part_of(element[key], key) for key in MORE if element.get(key) is not None]
+    if element.get("eventId") is None:
+        same = {key: value for key, value in element.items() if key != "attemptNumber"}
+        parts.append(digest_of(orjson.dumps(same, option=orjson.OPT_SORT_KEYS)))
+    return parts
+
+
+def part_of(value: Any, key: str) -> str:
+    if key == "mergedObjectIds" and isinstance(value, list):
+        return "+".join(name_of(one, key) for one in value)
+    if key in FLAGS and isinstance(value, bool):
+        return str(value)
+    return "-" if value is None else name_of(value, key)
+
+
+def about(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The object under the name that most events have for it."""
+    found = {name: next((body[key] for key in keys if body.get(key) is not None), None) for name, keys in ABOUT.items()}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def read_workflow(body: dict[str, Any], raw: bytes, now: int) -> Event:
@@ -147,7 +187,7 @@ def read_workflow(body: dict[str, Any], raw: bytes, now: int) -> Event:
         event_id=unnamed(raw, occurred_at, now),
         event_type=f"workflow.{object_of(body)}",
         occurred_at=occurred_at,
-        payload={**body, "properties": properties, "propertyDetails": details} if details else body,
+        payload={**about(body), **body, "properties": properties, "propertyDetails": details} if details else body,
     )
 
 
@@ -165,7 +205,14 @@ def newest(details: dict[str, Any]) -> int | None:
     """A workflow's request has no time of its own; the object is as new as its newest property."""
     stamped = [part for detail in details.values() if isinstance(detail, dict) for part in (detail, *versions(detail))]
     given = [part["timestamp"] for part in stamped if isinstance(part, dict) and isinstance(part.get("timestamp"), int)]
-    return max((epoch_time(timestamp, "timestamp", MILLISECOND) for timestamp in given), default=None)
+    return max((epoch_time(timestamp, "timestamp", MILLISECOND) for timestamp in given), default=last_change(details))
+
+
+def last_change(details: dict[str, Any]) -> int | None:
+    """HubSpot's own property for that, where no property tells its time: milliseconds, as text."""
+    values = [detail.get("value") for name in CHANGED if isinstance(detail := details.get(name), dict)]
+    value = next((value for value in values if isinstance(value, str) and value.isdecimal()), None)
+    return None if value is None else epoch_time(int(value), "lastmodifieddate", MILLISECOND)
 
 
 def versions(detail: dict[str, Any]) -> list[Any]:

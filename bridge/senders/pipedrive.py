@@ -16,14 +16,18 @@ from bridge.errors import NotThisShapeError
 from bridge.model import Event, Request
 from bridge.payload import describe, parse_object
 from bridge.senders import basic, generic
-from bridge.senders.base import Secrets, Sender, name_of
+from bridge.senders.base import Secrets, Sender, compose_json, digest_of, name_of
 from bridge.senders.reading import epoch_time
+from bridge.times import MILLISECOND, SECOND
 
 #: Where an event in the shape of version 2 says what it is.
 PLACES = {"event_id": "meta.id", "event_type": "event", "event_time": "meta.timestamp"}
 
 #: https://pipedrive.readme.io/docs/webhooks-v2-migration-guide
 ACTIONS = {"added": "create", "updated": "change", "merged": "change", "deleted": "delete"}
+
+#: Where version 1 says when: the finest that is there counts.
+TIMES = {"timestamp_micro": 1, "timestamp_milli": MILLISECOND, "timestamp": SECOND}
 
 #: https://pipedrive.readme.io/docs/core-api-concepts-custom-fields
 _CUSTOM_FIELD = re.compile(r"[0-9a-f]{40}(_\w+)?", re.ASCII)
@@ -56,22 +60,32 @@ def version_1(body: Mapping[str, Any], meta: Mapping[str, Any]) -> dict[str, Any
     """The object's id is meta.id there, the event has none, and the times are numbers."""
     given = name_of(meta.get("action"), "meta.action")
     entity, entity_id = name_of(meta.get("object"), "meta.object"), name_of(meta.get("id"), "meta.id")
-    micros = epoch_time(meta.get("timestamp_micro"), "meta.timestamp_micro", unit=1)
-    webhook = name_of(meta.get("webhook_id"), "meta.webhook_id")
+    moment, exact = time_of_version_1(meta)
+    webhook = name_of(meta.get("webhook_id", "-"), "meta.webhook_id")
     action = ACTIONS.get(given, given)
+    # Two changes of one object within a second differ in what they say.
+    said = "" if exact else f":{digest_of(compose_json([body.get('current'), body.get('previous')]))}"
     return {
         "meta": {
             **meta,
             "action": action,
             "entity": entity,
             "entity_id": entity_id,
-            "id": f"{webhook}:{given}.{entity}:{entity_id}:{micros}",
-            "timestamp": times.to_iso(micros),
+            "id": f"{webhook}:{given}.{entity}:{entity_id}:{moment}{said}",
+            "timestamp": times.to_iso(moment),
         },
         "event": f"{action}.{entity}",
         "data": with_plain_fields(nested(body.get("current"))),
         "previous": with_plain_fields(nested(body.get("previous"))),
     }
+
+
+def time_of_version_1(meta: Mapping[str, Any]) -> tuple[int, bool]:
+    """Microseconds, and whether they are exact: hooks of 2017 have milliseconds, and others seconds alone."""
+    name, unit = next(
+        ((name, unit) for name, unit in TIMES.items() if meta.get(name) is not None), ("timestamp", SECOND)
+    )
+    return epoch_time(meta.get(name), f"meta.{name}", unit), unit == 1
 
 
 def nested(record: Any) -> Any:

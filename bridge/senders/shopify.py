@@ -3,8 +3,8 @@
 https://shopify.dev/docs/apps/build/webhooks/verify-deliveries
 https://shopify.dev/docs/apps/build/webhooks/delivery-structure
 
-What can be taken from the body is taken from the body: a captured request then stays the event that it was, at the time
-that it had, whatever is written into its headers.
+The time is taken from the body where the body has one: a captured request then stays within the second that it had,
+whatever is written into its headers.
 """
 
 import base64
@@ -16,7 +16,7 @@ from bridge.errors import NotThisShapeError, NotVerifiedError
 from bridge.model import Event, Request
 from bridge.payload import parse_object
 from bridge.senders import signatures
-from bridge.senders.base import Secrets, Sender, digest_of, name_of, unnamed
+from bridge.senders.base import Secrets, Sender, digest_of, joined, name_of, unnamed
 from bridge.senders.reading import iso_time
 from bridge.times import SECOND
 
@@ -26,6 +26,7 @@ SIGNATURE = "Hmac-SHA256"
 TOPIC = "Topic"
 #: The same for each try of one delivery. Event-Id is shared by all deliveries that one action of the merchant causes.
 DELIVERY = "Webhook-Id"
+EVENT = "Event-Id"
 TRIGGERED = "Triggered-At"
 
 #: Topics about the end of something: its `updated_at` is older than that, if it is there at all.
@@ -68,10 +69,14 @@ def read_change(body: Mapping[str, Any]) -> int | None:
 
 
 def id_of(request: Request, topic: str, changed_at: int | None, now: int) -> str:
-    """What was said of the object, if it tells when it was changed; else Shopify's id of the delivery."""
-    if changed_at is not None:
-        return f"{topic}:{digest_of(request.body)}"
-    return header(request, DELIVERY) or unnamed(request.body, None, now)
+    """Shopify's id of the delivery, and with it what was said of the object, if it tells when it was changed.
+
+    One object can be as it was before within the second that `updated_at` tells: only the delivery differs then.
+    """
+    delivery = header(request, DELIVERY) or header(request, EVENT)
+    if changed_at is None:
+        return delivery or unnamed(request.body, None, now)
+    return joined([topic, digest_of(request.body), *([delivery] if delivery else [])])
 
 
 def time_of(request: Request, changed_at: int | None) -> int | None:
@@ -98,8 +103,8 @@ SENDER = Sender(
     read=read,
     sign=sign,
     weak=(
-        "signs the body and no header: a captured request can come again under another topic and, where the body has"
-        " no updated_at, as a new event; keep updated_at among include_fields"
+        "signs the body and no header: a captured request can come again under another topic and as a new event, of"
+        " the same second if the body has updated_at, else of any time; keep updated_at among include_fields"
     ),
     kept_headers=(
         "x-shopify-shop-domain",

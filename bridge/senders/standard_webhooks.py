@@ -7,21 +7,24 @@ public one (whpk_). A public key proves nothing as a shared secret: everybody ma
 """
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from bridge import times
 from bridge.errors import NotThisShapeError, NotVerifiedError, SignError
 from bridge.model import Event, Request
 from bridge.payload import parse_object
 from bridge.senders import signatures
 from bridge.senders.base import Secrets, Sender, digest_of, name_of
+from bridge.senders.reading import any_time
 from bridge.times import SECOND
 
 PREFIXES = ("webhook", "svix")
 SHARED, PUBLIC, PRIVATE = "whsec_", "whpk_", "whsk_"
+#: Where the body says when it happened.
+TIMES = ("timestamp", "created_at")
 #: Of an Ed25519 key. A private one may have the public one behind it.
 KEY_LENGTH = 32
 
@@ -100,19 +103,29 @@ def event_of(request: Request, event_id: str | None) -> Event:
     return Event(
         event_id=name_of(event_id or digest_of(request.body), "webhook-id"),
         event_type=name_of(payload.get("type", "untyped"), "type"),
-        occurred_at=read_time(payload.get("timestamp")),
+        occurred_at=read_time(payload),
         payload=payload,
     )
 
 
-def read_time(timestamp: object) -> int | None:
-    """The body's own time. The header's is when this attempt was made, which would turn repeats into news."""
-    if not isinstance(timestamp, str):
-        return None
+def read_time(payload: Mapping[str, Any]) -> int | None:
+    """The body's own time. The header's is when this attempt was made, which would turn repeats into news.
+
+    The specification has ISO text; others send seconds or milliseconds, or call it `created_at`. Clerk and Resend do:
+    https://clerk.com/docs/guides/development/webhooks/overview, https://resend.com/docs/webhooks/introduction
+    """
+    timestamp, created_at = (payload.get(name) for name in TIMES)
+    if is_time(timestamp):
+        return any_time(timestamp, TIMES[0])
     try:
-        return times.from_iso(timestamp)
-    except ValueError as error:
-        raise NotThisShapeError(f"timestamp is {error}") from None
+        return any_time(created_at, TIMES[1]) if is_time(created_at) else None
+    except NotThisShapeError:
+        # It may be something of the vendor's own.
+        return None
+
+
+def is_time(value: Any) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 def sign(request: Request, secret: str, now: int) -> Request:

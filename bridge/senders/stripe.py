@@ -17,6 +17,8 @@ from bridge.times import SECOND
 SIGNATURE = "Stripe-Signature"
 #: Older schemes, such as v0, prove nothing about live events.
 SCHEME = "v1"
+#: What is in a thin event: https://docs.stripe.com/event-destinations#events-overview
+THIN = ("id", "object", "type", "created", "livemode", "context", "related_object", "reason", "changes")
 
 
 def unwrap(request: Request, secrets: Secrets, now: int) -> list[Event]:
@@ -76,6 +78,6 @@ SENDER = Sender(
     unwrap=unwrap,
     read=read,
     sign=sign,
-    # https://docs.stripe.com/event-destinations#events-overview
-    thin={"v2.*": ("id", "object", "type", "created", "livemode", "context", "related_object", "reason", "changes")},
+    # Of both API versions: https://docs.stripe.com/api/v2/core/events/event-types
+    thin=dict.fromkeys(("v1.*", "v2.*"), THIN),
 )

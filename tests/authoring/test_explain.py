@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.authoring.explain import Branch, Fate, explain
+from bridge.authoring.explain import Branch, explain
 from bridge.mapping import examples
 from bridge.mapping.expressions import compile_expression
 from bridge.mapping.locators import Locator
-from bridge.mapping.rules import Absent, FieldRule, Rule, TooLong, apply
+from bridge.mapping.rules import Absent, Fate, FieldRule, Rule, TooLong, apply
 from bridge.model import Event, Reference
 from bridge.payload import MISSING
 from tests.mapping.making import NOW, OTHER_UUID, QUICK, SHIPPED, UUID, json_values, lint, source_of_rules

@@ -11,7 +11,7 @@ from jmespath.visitor import TreeInterpreter
 
 from bridge.errors import RuleError
 from bridge.mapping.calls import Functions
-from bridge.mapping.closures import MAKERS, closure
+from bridge.mapping.closures import MAKERS, closure, summed
 from bridge.mapping.expressions import Parser, compile_expression
 from bridge.mapping.functions import FUNCTIONS
 from bridge.mapping.sharing import ELEMENT, Scope, sharing
@@ -31,7 +31,15 @@ class Interpreted(Functions):
 
 
 def interpreted(tree, payload):
-    return TreeInterpreter(jmespath.Options(custom_functions=Interpreted())).visit(tree, payload)
+    """jmespath's interpreter as it is, but for a sum of nothing: `test_presence.py` has that."""
+    return Summing(jmespath.Options(custom_functions=Interpreted())).visit(tree, payload)
+
+
+class Summing(TreeInterpreter):
+    def visit_function_expression(self, node, value):
+        outcome = super().visit_function_expression(node, value)
+        there = summed(node)
+        return None if there and not there(value) else outcome
 
 
 def outcome(call, *arguments):

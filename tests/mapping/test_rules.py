@@ -82,7 +82,9 @@ def test_a_condition_holds_for_what_jmespath_calls_true(condition, value, holds)
 
 
 def test_a_condition_about_something_missing_does_not_hold():
-    assert made({}, when="flag") == made({}, when="flag.deeper[0]") == made({}, events="[none.such]")
+    assert made({}, when="flag") == made({}, when="flag.deeper[0]")
+    assert made({}, when="flag").idle == "rule 'r': when does not hold"
+    assert made({}, events="[none.such]").idle == "no rule is for events of this type"
     assert len(made({}, when='"!flag"').changes) == 1
 
 
@@ -300,10 +302,34 @@ def test_one_bad_field_fails_only_its_own_rule(bad):
     assert NEEDLE not in failure
 
 
+@pytest.mark.parametrize(
+    ("where", "payload", "reason"),
+    [
+        (
+            "lookup: {ingest_alias: \"concat('h-', crm)\"}",
+            {"crm": None},
+            "lookup ingest_alias: concat('h-', crm) is null",
+        ),
+        ("lookup: {ingest_alias: \"concat('h-', crm)\"}", {}, "lookup ingest_alias: concat('h-', crm) is missing"),
+        ("lookup: {custom_field: {key: k, value: \"concat('h-', crm)\"}}", {"crm": ""}, "is null or empty"),
+        ("id: \"lower(concat('h-', crm))\"", {"crm": None}, "id: lower(concat('h-', crm)) is null or empty"),
+    ],
+)
+def test_a_name_with_a_part_missing_fails_and_metronome_is_not_asked_for_the_rest(where, payload, reason):
+    rules = f"- {{name: r, entity: customer, {where}, fields: {{tier: tier}}}}"
+    translation = translate(rules, {**payload, "tier": "gold"})
+    assert translation.changes == ()
+    [failure] = translation.failures
+    assert reason in failure
+    assert "concat() needs all of its parts here" in failure
+
+
 def test_every_failing_rule_is_told():
     failures = translate(TWO_RULES, {"id": "none", "tier": "gold", "plan": []}).failures
     assert [failure.split(":")[0] for failure in failures] == ["rule 'profile'", "rule 'other'"]
 
 
 def test_a_rule_with_nothing_to_set_or_remove_makes_no_change():
-    assert translate(one_rule(fields="{tier: nothing}"), {"id": UUID}) == translate(one_rule(events="[x]"), {})
+    assert translate(one_rule(fields="{tier: nothing}"), {"id": UUID}).idle == (
+        "rule 'r': the event leaves all of its fields as they are"
+    )

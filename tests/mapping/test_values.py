@@ -64,7 +64,7 @@ REFUSED = [
     ({}, "is an object"),
     ({"tier": "gold"}, "is an object"),
     (None, "is null"),
-    (MISSING, "is nothing"),
+    (MISSING, "is missing"),
     (..., "is a value"),
 ]
 

@@ -3,6 +3,7 @@ import pytest
 from bridge.mapping.compiler import compile_source
 from bridge.mapping.dating import span
 from bridge.model import UNREADABLE, EventState, StoredEvent
+from bridge.pipeline import preview
 from bridge.pipeline.translate import translate
 from bridge.times import DAY, MINUTE, to_iso
 from tests.support.making import ENTITY_ID, NOW
@@ -56,7 +57,37 @@ def test_a_failing_rule_names_itself_its_field_and_its_path_and_leaves_the_other
 
 def test_an_event_that_no_rule_wants_is_ignored(sources):
     made = translate(stored({}, event_type="invoice.paid"), sources)
-    assert (made.state, made.reason, made.changes) == (EventState.IGNORED, "no rule applies", ())
+    reason = "no rule is for events of this type"
+    assert (made.state, made.reason, made.changes) == (EventState.IGNORED, reason, ())
+
+
+IDLE = """
+sender: stripe
+secrets: ["${SECRET}"]
+rules:
+  - {name: other, events: [invoice.*], entity: customer, id: id, fields: {a: a}}
+  - {name: wanted, when: active, entity: customer, id: id, fields: {a: a}}
+  - {name: each, for_each: items, entity: customer, id: item.id, fields: {a: item.a}}
+  - {name: each wanted, for_each: all, when: item.b, entity: customer, id: item.id, fields: {a: item.a}}
+  - {name: empty, entity: customer, id: id, fields: {a: a}}
+"""
+
+
+def test_an_ignored_event_says_of_each_rule_why_it_did_nothing_as_try_does():
+    source, problems = compile_source("stripe", "stripe.yaml", IDLE, {"SECRET": "s"}.get)
+    assert source, problems
+    event = stored({"id": ENTITY_ID, "all": [{"id": ENTITY_ID}, {"id": ENTITY_ID, "b": False}]})
+    made = translate(event, {"stripe": source})
+    assert made.state == EventState.IGNORED
+    assert made.reason == (
+        "rule 'wanted': when does not hold; rule 'each': for_each finds no element;"
+        " rule 'each wanted': when does not hold; rule 'empty': the event leaves all of its fields as they are"
+    )
+    shown = preview.as_json(preview.of_stored(source, event))["events"][0]
+    assert shown["nothing_done"] == made.reason
+    assert [rule["fate"] for rule in shown["rules"]] == [
+        *("other-type", "not-when", "no-element", "not-when", "nothing-left")
+    ]
 
 
 def test_an_event_whose_source_is_gone_fails_and_can_be_replayed(sources):

@@ -24,6 +24,10 @@ class Fixture:
 
     name: str
     sender: Sender
+    #: `capture`: a vendor really sent this, but for ids and names. `documentation`: made from what is documented.
+    origin: str
+    #: Where that is published; a file of this project where users decide on the shape.
+    url: str
     request: Request
     #: What the source is configured with.
     secrets: list[str]

@@ -119,6 +119,71 @@ def test_each_association_is_an_event_of_its_own(changed):
     assert event([{**ASSOCIATION, **changed}]).event_id != event([ASSOCIATION]).event_id
 
 
+MERGE = {
+    **{key: value for key, value in CHANGE.items() if key not in ("objectId", "propertyName", "propertyValue")},
+    "subscriptionType": "contact.merge",
+    "primaryObjectId": 201,
+    "mergedObjectIds": [202, 204],
+    "newObjectId": 203,
+    "numberOfPropertiesMoved": 7,
+}
+GENERIC = {
+    **{key: value for key, value in ASSOCIATION.items() if key != "associationType"},
+    "subscriptionType": "object.associationChange",
+    "associationTypeId": 5,
+    "associationCategory": "HUBSPOT_DEFINED",
+    "fromObjectTypeId": "0-3",
+    "toObjectTypeId": "0-2",
+}
+NAMELESS = {key: value for key, value in CHANGE.items() if key != "eventId"}
+
+
+@pytest.mark.parametrize(
+    ("element", "changed"),
+    [
+        (MERGE, {"primaryObjectId": 9}),
+        (MERGE, {"mergedObjectIds": [202]}),
+        (MERGE, {"newObjectId": 9}),
+        *[(GENERIC, {key: 9}) for key in ("associationTypeId", "fromObjectId", "toObjectId")],
+        *[(GENERIC, {key: "0-1"}) for key in ("fromObjectTypeId", "toObjectTypeId")],
+        (GENERIC, {"associationCategory": "USER_DEFINED"}),
+        (GENERIC, {"isPrimaryAssociation": True}),
+        # Without an eventId all that it says tells it from others.
+        ({**CHANGE, "eventId": None}, {"propertyValue": "Silver"}),
+        (NAMELESS, {"propertyValue": "Silver"}),
+        (NAMELESS, {"changeSource": "API"}),
+    ],
+)
+def test_what_is_different_is_another_event_and_another_attempt_is_not(element, changed):
+    assert event([{**element, **changed}]).event_id != event([element]).event_id
+    assert event([{**element, "attemptNumber": 3}]).event_id == event([element]).event_id
+
+
+TIER = {"tier": {"value": "Gold"}}
+
+
+@pytest.mark.parametrize(
+    ("body", "about"),
+    [
+        ([CHANGE], {"objectId": 201, "portalId": 62515}),
+        ([MERGE], {"objectId": 201, "newObjectId": 203}),
+        ([{**MERGE, "objectId": 7}], {"objectId": 7}),
+        ([GENERIC], {"objectId": 201, "objectTypeId": "0-3"}),
+        ({"vid": 201, "portal-id": 62515, "properties": TIER}, {"objectId": 201, "portalId": 62515}),
+        ({"vid": 202, "canonical-vid": 201, "properties": TIER}, {"objectId": 201, "vid": 202}),
+        ({"objectId": 301, "properties": TIER}, {"objectId": 301}),
+    ],
+)
+def test_one_path_finds_the_object_that_an_event_is_about(body, about):
+    payload = event(body).payload
+    assert {key: payload[key] for key in about} == about
+
+
+def test_one_event_of_the_api_is_known_without_a_subscription_id():
+    alone = {key: value for key, value in CHANGE.items() if key != "subscriptionId"}
+    assert event(alone).event_type == "contact.propertyChange"
+
+
 BAD = [
     7,
     None,
@@ -220,6 +285,16 @@ def test_an_old_contact_is_as_new_as_its_newest_version():
     versions = [{"value": "Gold", "timestamp": MILLISECONDS - 3}, {"value": "Silver", "timestamp": MILLISECONDS - 8}]
     body = {"vid": 201, "properties": {"tier": {"value": "Gold", "versions": versions}}}
     assert event(body).occurred_at == NOW - 3 * MILLISECOND
+
+
+@pytest.mark.parametrize("name", ["lastmodifieddate", "hs_lastmodifieddate"])
+def test_an_object_whose_properties_have_no_times_is_as_new_as_hubspot_says(name):
+    """As contacts come without history: {"lastmodifieddate": {"value": "1551971286841"}}."""
+    body = {"vid": 201, "properties": {"tier": {"value": "Gold"}, name: {"value": str(MILLISECONDS - 1)}}}
+    assert event(body).occurred_at == NOW - MILLISECOND
+    body["properties"]["tier"]["timestamp"] = MILLISECONDS - 5
+    assert event(body).occurred_at == NOW - 5 * MILLISECOND
+    assert event({"vid": 201, "properties": {name: {"value": "yesterday"}}}).occurred_at is None
 
 
 def test_gold_silver_gold_without_times_are_three_events():

@@ -113,11 +113,40 @@ def test_what_is_no_event_is_refused(meta):
         read({"meta": meta, "data": {}})
 
 
-@pytest.mark.parametrize("value", [None, True, "1795341598123456", 1.5, -1, 10**18])
+@pytest.mark.parametrize("value", [True, "1795341598123456", 1.5, -1, 10**18])
 def test_version_1_must_tell_its_time(value):
     body = body_of("version_1_deal_updated")
     body["meta"]["timestamp_micro"] = value
     with pytest.raises(NotThisShapeError, match="timestamp_micro"):
+        read(body)
+
+
+def older(**changed: Any) -> Any:
+    """As hooks send it that have no timestamp_micro."""
+    body = body_of("version_1_deal_updated")
+    del body["meta"]["timestamp_micro"]
+    body["meta"] |= {"timestamp": 1795341598}
+    body["current"] |= changed
+    return body
+
+
+def test_version_1_without_microseconds_tells_its_time_in_seconds():
+    event = read(older())
+    assert event.occurred_at == 1795341598_000_000
+    assert event.payload["meta"]["timestamp"] == "2026-11-22T09:59:58.000000Z"
+
+
+def test_two_changes_within_such_a_second_are_two_events_and_a_repeat_is_not():
+    ids = [read(body).event_id for body in (older(title="A"), older(title="B"), older(title="A"))]
+    assert ids[0] != ids[1]
+    assert ids[0] == ids[2]
+
+
+@pytest.mark.parametrize("value", [None, True, "1795341598", 1.5, -1, 10**18])
+def test_version_1_without_any_time_is_refused(value):
+    body = older()
+    body["meta"]["timestamp"] = value
+    with pytest.raises(NotThisShapeError, match=r"^meta\.timestamp is "):
         read(body)
 
 

@@ -37,7 +37,7 @@ def test_plain_json_needs_no_option():
 @pytest.mark.parametrize("name", ["id", "type", "SystemModstamp"])
 def test_json_without_what_it_needs_says_what_is_missing(name):
     """The flow or the Apex job shows it at once: better than events that no one can tell apart or put in order."""
-    with pytest.raises(NotThisShapeError, match=f"^{name} is nothing"):
+    with pytest.raises(NotThisShapeError, match=f"^{name} is missing"):
         read({key: value for key, value in PLAIN.items() if key != name})
 
 

@@ -94,7 +94,7 @@ def test_a_track_call_is_known_by_the_name_of_its_event(changes, event_type):
         {"type": "track", "event": ""},
         {"type": "track", "event": "x" * 255},
         {"messageId": None},
-        {"timestamp": None},
+        {"timestamp": None, "receivedAt": None},
         {"timestamp": "recently"},
     ],
 )
@@ -109,3 +109,11 @@ def test_the_clock_of_the_device_decides_nothing(sender):
         [event] = fixture.unwrap()
         assert event.payload["originalTimestamp"] > "2026-11-22T11"
         assert event.occurred_at < fixture.arrival
+
+
+@pytest.mark.parametrize("sender", ["segment", "rudderstack"])
+def test_a_call_without_a_timestamp_happened_when_the_platform_received_it(sender):
+    call = {"messageId": "m-1", "type": "identify", "receivedAt": "2026-11-22T10:00:00Z", "traits": {}}
+    request = replace(SINGLE.request, body=orjson.dumps(call))
+    [event] = SENDERS[sender].bound({}).read(request, 0)
+    assert event.occurred_at == 1795341600_000_000

@@ -39,11 +39,32 @@ def test_shopifys_package_accepts_the_fixtures_and_what_we_sign(fixture):
     assert not shopify_accepts(body, signed.headers, "shpss_new")
 
 
-def test_a_captured_request_stays_the_event_that_it_was_whatever_its_headers_say():
-    first = event(request(webhook_id="w-1", event_id="e-1", triggered_at="2026-11-22T09:59:58.5Z"))
+def test_a_captured_request_stays_within_its_second_whatever_its_headers_say():
     again = event(request(webhook_id="w-2", event_id="e-2", triggered_at="2026-12-24T18:00:00Z"), NOW + SECOND)
-    assert again.event_id == first.event_id
     assert again.occurred_at == micros("2026-11-22T09:59:58.999999Z")
+
+
+def test_gold_silver_gold_within_a_second_are_three_events_in_their_order():
+    """`updated_at` has whole seconds, and the first body is the last one again."""
+    events = [
+        event(request({**CUSTOMER, "note": note}, webhook_id=f"w-{n}", triggered_at=f"2026-11-22T09:59:58.{n}Z"))
+        for n, note in enumerate(("gold", "silver", "gold"))
+    ]
+    assert len({one.event_id for one in events}) == 3
+    assert [one.occurred_at for one in events] == sorted({one.occurred_at for one in events})
+
+
+@pytest.mark.parametrize("header", ["webhook_id", "event_id"])
+def test_a_try_more_of_one_delivery_is_the_same_event(header):
+    """https://shopify.dev/docs/apps/build/webhooks/verify-deliveries and, of older date, .../ignore-duplicates"""
+    first, again = (event(request(**{header: "w-1"}), now) for now in (NOW, NOW + SECOND))
+    assert first.event_id == again.event_id
+    assert event(request(**{header: "w-2"})).event_id != first.event_id
+    assert event(request(**{header: "w" * 300})).event_id
+
+
+def test_without_any_header_a_repeat_is_known_by_what_it_says():
+    assert event(request()).event_id == event(request(), NOW + SECOND).event_id
 
 
 def test_one_object_under_two_topics_makes_two_events():

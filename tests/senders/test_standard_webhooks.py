@@ -152,11 +152,38 @@ def test_a_secret_that_is_no_base64_is_objected_to_and_proves_nothing(secret):
         ("2026-11-22T09:00:00.123456789Z", NOW - 3600 * SECOND + 123_456),
         ("2026-11-22T10:00:00+01:00", NOW - 3600 * SECOND),
         (None, None),
-        (SECONDS, None),
+        # Clerk sends milliseconds, others seconds.
+        (SECONDS, NOW),
+        (SECONDS + 0.25, NOW + SECOND // 4),
+        (SECONDS * 1000 + 7, NOW + 7000),
+        (SECONDS * 10**6 + 7, NOW + 7),
+        (SECONDS * 10**9 + 7000, NOW + 7),
+        (str(SECONDS), NOW),
+        (str(SECONDS * 1000), NOW),
+        (0, 0),
     ],
 )
 def test_the_time_is_the_bodys_and_not_that_of_the_attempt(timestamp, micros):
     assert unwrap(signed(timestamp=timestamp)).occurred_at == micros
+
+
+@pytest.mark.parametrize("created_at", ["2026-11-22T10:00:00.000Z", SECONDS, SECONDS * 1000])
+def test_created_at_is_the_time_of_an_event_without_a_timestamp(created_at):
+    """As Resend has it: https://resend.com/docs/webhooks/introduction"""
+    assert unwrap(signed(created_at=created_at)).occurred_at == NOW
+    assert unwrap(signed(created_at=created_at, timestamp=None)).occurred_at == NOW
+    assert unwrap(signed(created_at=created_at, timestamp=SECONDS - 5)).occurred_at == NOW - 5 * SECOND
+
+
+@pytest.mark.parametrize("value", ["", "yesterday", -1, 10**30, "9" * 20])
+def test_a_timestamp_that_is_no_time_is_refused(value):
+    with pytest.raises(NotThisShapeError, match=r"^timestamp is "):
+        unwrap(signed(timestamp=value))
+
+
+@pytest.mark.parametrize("value", [True, [], {}, "yesterday", -1, 10**30])
+def test_a_created_at_that_is_no_time_is_the_vendors_own_business(value):
+    assert unwrap(signed(created_at=value)).occurred_at is None
 
 
 def test_an_event_without_a_time_has_none():
