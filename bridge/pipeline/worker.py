@@ -13,13 +13,14 @@ from bridge.errors import StoreError
 from bridge.model import StoredEvent
 from bridge.pipeline.deliver import Deliverer
 from bridge.pipeline.gatekeeper import Gatekeeper
-from bridge.pipeline.janitor import Janitor
+from bridge.pipeline.janitor import REST_SECONDS, Janitor
 from bridge.pipeline.resolve import Resolver
 from bridge.store import Store
 from bridge.store.entities import Claim
 from bridge.store.events import Translated
 from bridge.store.glance import Glance
 from bridge.store.references import Question
+from bridge.supervisor import Supervisor
 from bridge.times import SECOND
 
 log = structlog.get_logger()
@@ -64,6 +65,7 @@ class Worker:
         threads: int,
         janitor: Janitor | None = None,
         crowded: Callable[[], bool] = lambda: False,
+        supervisor: Supervisor | None = None,
     ) -> None:
         """`crowded`: whether others in this process have more urgent things to do."""
         self.store = store
@@ -77,6 +79,7 @@ class Worker:
         self.threads = threads
         self.janitor = janitor
         self.crowded = crowded
+        self.supervisor = supervisor or Supervisor()
         self.jobs: queue.SimpleQueue[tuple[Job, bool] | None] = queue.SimpleQueue()
         self.lock = threading.Lock()
         self.taken = 0
@@ -85,14 +88,14 @@ class Worker:
 
     def start(self) -> None:
         self.store.signal.listen()
-        names = {"dispatcher": self.dispatch, **{f"delivery-{n + 1}": self.work for n in range(self.threads)}}
+        start, stopping, lease = self.supervisor.start, self.stopping, self.lease_for / SECOND
+        self.running = [start("dispatcher", self.dispatch, stopping, longest_pause=LONGEST_PAUSE / SECOND)]
+        for n in range(self.threads):
+            name = f"delivery-{n + 1}"
+            self.running.append(start(name, self.work, stopping, longest_pause=lease, kind="delivery", lease=lease))
         if self.janitor:
-            names["janitor"] = partial(self.janitor.run, self.stopping.wait)
-        self.running = [
-            threading.Thread(target=target, name=f"bridge-{name}", daemon=True) for name, target in names.items()
-        ]
-        for thread in self.running:
-            thread.start()
+            prune = partial(self.janitor.run, partial(self.supervisor.wait, stopping))
+            self.running.append(start("janitor", prune, stopping, longest_pause=REST_SECONDS))
 
     def stop(self, seconds: float) -> bool:
         """Begin nothing new, finish what is in flight, give the rest back. False if that took longer than `seconds`."""
@@ -105,6 +108,7 @@ class Worker:
 
     def dispatch(self) -> None:
         while not self.stopping.is_set():
+            self.supervisor.beat()
             try:
                 if self.crowded():
                     self.stopping.wait(STANDING_BACK_SECONDS)
@@ -168,7 +172,8 @@ class Worker:
             job, counted = taken
             healthy = False
             try:
-                healthy = self.do(job, counted=counted)
+                with self.supervisor.busy():
+                    healthy = self.do(job, counted=counted)
             except StoreError as error:
                 # The lease ends by itself, and the job is done again.
                 log.warning("store unavailable", error=str(error))
@@ -193,9 +198,10 @@ class Worker:
         except StoreError as error:
             # The place at the gate is free again when permits end.
             log.warning("store unavailable", error=str(error))
-        with self.lock:
-            self.taken -= 1
-        self.store.signal.notify()
+        finally:
+            with self.lock:
+                self.taken -= 1
+            self.store.signal.notify()
 
     def release(self, job: Job) -> None:
         """Give back what was claimed but not begun."""

@@ -18,6 +18,7 @@ from bridge.store.references import References
 from bridge.store.retention import Retention
 from bridge.store.schema import check, upgrade
 from bridge.store.signal import Signal, signal_of
+from bridge.supervisor import Supervisor
 
 __all__ = ["Store", "open_store"]
 
@@ -56,7 +57,7 @@ class Store:
         self.database.close()
 
 
-def open_store(url: str, connections: int, lookup_cache: int) -> Store:
+def open_store(url: str, connections: int, lookup_cache: int, supervisor: Supervisor | None = None) -> Store:
     """Connects when first used. `lookup_cache`: for how many microseconds answers to lookups are trusted."""
     database = Database(url, connections)
     queue = Queue(database)
@@ -78,5 +79,5 @@ def open_store(url: str, connections: int, lookup_cache: int) -> Store:
         glances=Glances(database),
         backlog=Backlog(database),
         retention=Retention(database),
-        signal=signal_of(database),
+        signal=signal_of(database, supervisor),
     )

@@ -6,11 +6,12 @@ A signal may be missed or come for nothing: workers look for themselves every no
 import sqlite3
 import threading
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 
 import psycopg
 
 from bridge.store.database import NETWORK, PATIENCE_SECONDS, Database
+from bridge.supervisor import Supervisor
 
 CHANNEL = "metronome_bridge"
 #: A notification is a commit, and would wait for the disk like any other: nothing is lost with it.
@@ -81,9 +82,10 @@ class SqliteSignal(Signal):
 class PostgresSignal(Signal):
     """Other processes are told with NOTIFY, outside of the transaction that stores, so that nobody waits for it."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, supervisor: Supervisor) -> None:
         super().__init__()
         self.address = address
+        self.supervisor = supervisor
         self.stopping = threading.Event()
         self.news = threading.Event()
         self.lock = threading.Lock()
@@ -101,9 +103,9 @@ class PostgresSignal(Signal):
 
     def tell_others(self, connection: psycopg.Connection) -> None:
         """One NOTIFY for whatever was stored while the last one was on its way."""
-        self.news.wait()
-        self.news.clear()
-        connection.execute(NOTIFY)
+        if self.news.wait(PATIENCE_SECONDS):
+            self.news.clear()
+            connection.execute(NOTIFY)
 
     def hear_others(self, connection: psycopg.Connection) -> None:
         connection.execute(f"LISTEN {CHANNEL}")
@@ -111,16 +113,16 @@ class PostgresSignal(Signal):
             self.notify()
 
     def start(self, step: Callable[[psycopg.Connection], None], name: str) -> threading.Thread:
-        thread = threading.Thread(target=self.run, args=[step], name=f"bridge-{name}", daemon=True)
-        thread.start()
-        return thread
+        return self.supervisor.start(name, partial(self.run, step), self.stopping, longest_pause=PATIENCE_SECONDS)
 
     def run(self, step: Callable[[psycopg.Connection], None]) -> None:
         """Repeat a step, on a new connection whenever one breaks."""
         while not self.stopping.is_set():
+            self.supervisor.beat()
             try:
                 with psycopg.connect(self.address, autocommit=True, **NETWORK) as connection:
                     while not self.stopping.is_set():
+                        self.supervisor.beat()
                         step(connection)
             except psycopg.Error:
                 self.stopping.wait(RECONNECT_SECONDS)
@@ -131,7 +133,9 @@ class PostgresSignal(Signal):
         self.notify()
 
 
-def signal_of(database: Database) -> Signal:
+def signal_of(database: Database, supervisor: Supervisor | None = None) -> Signal:
     if database.is_sqlite:
         return SqliteSignal(str(database.url.database))
-    return PostgresSignal(database.url.set(drivername="postgresql").render_as_string(hide_password=False))
+    return PostgresSignal(
+        database.url.set(drivername="postgresql").render_as_string(hide_password=False), supervisor or Supervisor()
+    )
