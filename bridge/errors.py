@@ -29,6 +29,13 @@ class NotThisShapeError(SenderError):
     code = "not_this_shape"
 
 
+class TooMuchError(SenderError):
+    """The request holds more than one request may: more events, or events that would take far more room than it did."""
+
+    status = 413
+    code = "too_much"
+
+
 class OperatorError(BridgeError):
     """Whoever runs the bridge must act: settings, mapping files or the database."""
 
@@ -43,6 +50,10 @@ class StoreError(OperatorError):
 
 class TryAgainError(StoreError):
     """The same may well work at once: a connection was lost, or two transactions stood in each other's way."""
+
+
+class BusyError(StoreError):
+    """As much is under way as this process has room for."""
 
 
 class LockedError(StoreError):

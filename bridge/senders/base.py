@@ -4,12 +4,12 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from marshmallow import Schema
 
-from bridge.errors import NotThisShapeError, SignError
+from bridge.errors import NotThisShapeError, SignError, TooMuchError
 from bridge.model import Event, Request
 from bridge.payload import describe
 
@@ -17,8 +17,11 @@ from bridge.payload import describe
 Secrets = Sequence[str]
 Unwrap = Callable[[Request, Secrets, int], list[Event]]
 Read = Callable[[Request, int], list[Event]]
+Sized = TypeVar("Sized", bound=Sequence[Any])
 
 MAX_NAME_LENGTH = 255
+#: How many events one request may bring. Vendors send a hundred or so; a body of a megabyte could hold half a million.
+MAX_EVENTS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,16 @@ class Sender:
             undated=None if options.get("event_time") else self.undated,
             weak=self.leaves_open(options) or self.weak,
         )
+
+
+def bounded(elements: Sized) -> Sized:
+    """Returns the elements of a batch. Raises TooMuchError if there are too many to make an event of each."""
+    if len(elements) > MAX_EVENTS:
+        raise TooMuchError(
+            f"the request holds {len(elements)} events: at most {MAX_EVENTS} are accepted at a time, so send smaller"
+            " batches"
+        )
+    return elements
 
 
 def name_of(value: Any, what: str) -> str:

@@ -16,7 +16,7 @@ from bridge.errors import NotThisShapeError
 from bridge.model import Event, Request
 from bridge.payload import describe, parse_object
 from bridge.senders import basic, generic
-from bridge.senders.base import Secrets, Sender, name_of
+from bridge.senders.base import MAX_NAME_LENGTH, Secrets, Sender, name_of
 from bridge.senders.reading import epoch_time
 
 #: Where an event in the shape of version 2 says what it is.
@@ -25,6 +25,8 @@ PLACES = {"event_id": "meta.id", "event_type": "event", "event_time": "meta.time
 #: https://pipedrive.readme.io/docs/webhooks-v2-migration-guide
 ACTIONS = {"added": "create", "updated": "change", "merged": "change", "deleted": "delete"}
 
+#: An address, the field with the most parts, has about a dozen. Each part is written with the name of its field.
+MAX_PARTS = 32
 #: https://pipedrive.readme.io/docs/core-api-concepts-custom-fields
 _CUSTOM_FIELD = re.compile(r"[0-9a-f]{40}(_\w+)?", re.ASCII)
 
@@ -104,6 +106,8 @@ def plain_field(key: str, field: Mapping[str, Any]) -> dict[str, Any]:
 
     Options are known by their ids: one as text, several joined by commas.
     """
+    if len(key) > MAX_NAME_LENGTH or len(field) > MAX_PARTS:
+        return {key: field}
     if "value" in field:
         parts = {f"{key}_{part}": inner for part, inner in field.items() if part not in ("type", "value")}
         return {key: field["value"], **parts}

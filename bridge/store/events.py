@@ -1,7 +1,8 @@
 """Events as remembered: added once, translated once, listed and replayed at will."""
 
+import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ from sqlalchemy import (
     update,
 )
 
-from bridge.errors import TryAgainError
+from bridge.errors import TooMuchError, TryAgainError
 from bridge.model import Change, Event, EventState, StoredEvent
 from bridge.store.changes import Changes
 from bridge.store.clock import not_before_last_receipt
@@ -61,6 +62,10 @@ class Translated:
 COUNTED = (EventState.RECEIVED, EventState.FAILED, EventState.IGNORED)
 #: How much payload one transaction translates, unless one event has more. Read, JSON may take 25 times as much memory.
 MAX_BYTES = 2 << 20
+#: How much of rows one statement takes, unless one row has more, and how many rows: what is bound to it is copied
+#: several times on its way, and the database reads it as JSON.
+STATEMENT_BYTES = 512 << 10
+STATEMENT_ROWS = 1000
 #: No event has a higher number.
 ABOVE_ALL = 2**63 - 1
 
@@ -89,27 +94,41 @@ class Events:
         )
         self.oldest = oldest(payload_size(database))
 
-    def add(self, source: str, received: Sequence[Event], headers: Mapping[str, str], now: int) -> int:
+    def add(
+        self,
+        source: str,
+        received: Iterable[Event],
+        headers: Mapping[str, str],
+        now: int,
+        most_bytes: float = math.inf,
+    ) -> int:
         """Store what was not seen before, on disk when this returns. How many were new.
 
-        Requests that come at the same time are stored in one statement.
+        Requests that come at the same time are stored in one transaction. Raises TooMuchError, StoreError.
         """
         kept = orjson.dumps(headers).decode()
-        return self.intake.do([new_row(source, event, kept, now) for event in received])
+        return self.intake.do(list(rows_of(source, received, kept, now, most_bytes)))
 
     def store(self, requests: Sequence[Sequence[Row]]) -> list[int]:
         """How many events of each request were new."""
-        rows = [row for request in requests for row in request]
-        given = packed(rows)
+        statements = list(chunks(row for request in requests for row in request))
         for tries_left in (1, 0):
             try:
-                with self.database.write_one(durable=True) as connection:
-                    new = Counter(map(tuple, connection.execute(self.insert, given)))
+                new = self.insert_all(statements)
                 break
             except TryAgainError:
                 if not tries_left:
                     raise
         return [sum(take(new, row) for row in request) for request in requests]
+
+    def insert_all(self, statements: Sequence[Sequence[Row]]) -> Counter[tuple[str, str]]:
+        """In one transaction, on disk when this returns. The sources and ids of those that were new."""
+        transaction = self.database.write_one if len(statements) == 1 else self.database.write
+        new: Counter[tuple[str, str]] = Counter()
+        with transaction(durable=True) as connection:
+            for rows in statements:
+                new.update(map(tuple, connection.execute(self.insert, packed(rows))))
+        return new
 
     def known(self, source: str, ids: Sequence[str]) -> set[str]:
         """Which of these ids events of the source have already."""
@@ -215,6 +234,48 @@ def new_row(source: str, event: Event, headers: str, now: int) -> Row:
         "state": EventState.FAILED if event.problem else EventState.RECEIVED,
         "reason": event.problem and storable(event.problem),
     }
+
+
+def rows_of(
+    source: str, received: Iterable[Event], headers: str, now: int, most_bytes: float = math.inf
+) -> Iterator[Row]:
+    """One row at a time, so that what is too much is noticed before it is all written. Raises TooMuchError."""
+    taken = 0
+    for event in received:
+        row = new_row(source, event, headers, now)
+        taken += length(row["payload"])
+        if taken > most_bytes:
+            raise TooMuchError(
+                f"the events of this request would have more than {most_bytes} bytes, since each repeats what is said"
+                " once for all of them: send fewer events at a time"
+            )
+        yield row
+
+
+def size_of(row: Row) -> int:
+    """How many bytes its texts have."""
+    texts = (row["event_id"], row["event_type"], row["payload"], row["headers"], row["reason"] or "")
+    return sum(map(length, texts))
+
+
+def length(text: str) -> int:
+    """In bytes. Python knows without looking whether a text has characters of more than one."""
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """As many in each as one statement takes, but at least one."""
+    chunk: list[Row] = []
+    taken = 0
+    for row in rows:
+        size = size_of(row)
+        if chunk and (taken + size > STATEMENT_BYTES or len(chunk) == STATEMENT_ROWS):
+            yield chunk
+            chunk, taken = [], 0
+        chunk.append(row)
+        taken += size
+    if chunk:
+        yield chunk
 
 
 def timed(given: Values) -> Values:
