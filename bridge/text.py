@@ -4,11 +4,10 @@ import re
 
 #: What a terminal, or a log viewer, might act on instead of showing it:
 #: C0 and C1 controls and DEL (ECMA-48: escape sequences start with ESC or CSI), line and paragraph separators, the
-#: bidirectional controls of Unicode that reorder what is read (https://trojansource.codes), characters without a width,
-#: and surrogates, which cannot be encoded.
+#: bidirectional controls of Unicode that reorder what is read (https://trojansource.codes), characters that nothing
+#: shows, and surrogates, which cannot be encoded. What joins letters (ZWNJ, ZWJ) stays.
 _ODD = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufe00-\ufe0f\ufeff"
-    "\ufff9-\ufffb]"
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
 )
 _ODD_BUT_LINES = re.compile(_ODD.pattern.replace("\x00-\x1f", "\x00-\x08\x0b-\x1f"))
 

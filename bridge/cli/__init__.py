@@ -27,6 +27,7 @@ from bridge.cli import (
     upgrade,
     worker,
 )
+from bridge.cli.terminal import secho
 from bridge.errors import BridgeError, OperatorError, StoreError
 
 EPILOG = """\b
@@ -82,7 +83,7 @@ def main() -> None:
     try:
         commands(prog_name="metronome-bridge")
     except BridgeError as error:
-        click.secho(str(error), fg="red", err=True)
+        secho(str(error), fg="red", err=True)
         sys.exit(exit_code(error))
 
 

@@ -11,7 +11,8 @@ from rich.markup import escape
 from rich.progress import Progress
 
 from bridge import bootstrap, settings
-from bridge.cli.common import confirmed, console, count, format_option, opened_store, print_json, progress, table, when
+from bridge.cli.common import confirmed, count, format_option, opened_store, progress, when
+from bridge.cli.terminal import console, echo, print_json, table
 from bridge.errors import BridgeError
 from bridge.model import ENTITIES
 from bridge.pipeline import drift
@@ -70,7 +71,7 @@ def mend(store: Store, differences: list[Difference], *, yes: bool) -> None:
     apart = drift.pace(settings.load().metronome_max_calls_per_second)
     marked = drift.repair(store, differences, now=bootstrap.now(), pace=apart, watch=progress("marking"))
     minutes = count(max(1, round(marked * apart / MINUTE)), "minute", "minutes")
-    click.echo(f"the running bridge will have written them again in about {minutes}", err=True)
+    echo(f"the running bridge will have written them again in about {minutes}", err=True)
 
 
 def show_text(report: Report, *, details: bool) -> None:
@@ -84,14 +85,14 @@ def show_text(report: Report, *, details: bool) -> None:
         console.print(rows)
     for entity, (number, why) in report.left_out.items():
         remedy = " (--contracts reads them: a call for each customer)" if why == drift.NEEDS_CUSTOMER else ""
-        click.echo(f"{entity}: {number} not read: {why}{remedy}")
+        echo(f"{entity}: {number} not read: {why}{remedy}")
     for one in report.unread[:MOST_SHOWN]:
-        click.echo(f"{one.entity} {one.entity_id} could not be read: {one.reason}")
+        echo(f"{one.entity} {one.entity_id} could not be read: {one.reason}")
     if len(report.unread) > MOST_SHOWN:
-        click.echo(f"{len(report.unread) - MOST_SHOWN} more could not be read")
+        echo(f"{len(report.unread) - MOST_SHOWN} more could not be read")
     if report.moving:
-        click.echo(f"just being delivered, and left out: {count(report.moving, 'key', 'keys')}")
-    click.echo(verdict(report))
+        echo(f"just being delivered, and left out: {count(report.moving, 'key', 'keys')}")
+    echo(verdict(report))
 
 
 def verdict(report: Report) -> str:
