@@ -7,7 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from stat import S_ISREG
 from typing import IO, Any, cast
@@ -15,7 +15,7 @@ from typing import IO, Any, cast
 import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from bridge import settings
+from bridge import private, settings
 from bridge.bootstrap import SteadyClock
 from bridge.cli.common import find_source, opened_store
 from bridge.cli.terminal import Screen, echo
@@ -169,7 +169,7 @@ def rejecting(path: Path | None, stream: IO[bytes], sheet: Sheet, delimiter: str
     if is_same(path, stream):
         raise click.UsageError(f"{path} is being read: name another file for the rejects")
     try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "wb") as written:
+        with private.open_to_write(path) as file, zipped(file, path) as written:
             rejects = Rejects(cast("IO[bytes]", written), sheet, delimiter)
             try:
                 yield rejects.add
@@ -180,6 +180,10 @@ def rejecting(path: Path | None, stream: IO[bytes], sheet: Sheet, delimiter: str
         raise
     except OSError as error:
         raise OperatorError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def zipped(file: IO[bytes], path: Path) -> AbstractContextManager[Any]:
+    return gzip.open(file, "wb") if path.suffix == ".gz" else nullcontext(file)
 
 
 def is_same(path: Path, stream: IO[bytes]) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from bridge import settings
+from bridge import private, settings
 from bridge.cli.common import find_source, opened_store, when
 from bridge.cli.terminal import console, echo
 from bridge.errors import BridgeError
@@ -62,7 +62,7 @@ def write(found: list[Capture], number: int, path: Path) -> None:
     capture = next((one for one in found if one.id == number), None)
     if capture is None:
         raise BridgeError(f"there is no captured request {number} of this source")
-    path.write_bytes(wire(capture.request))
+    private.write(path, wire(capture.request))
     left_out = "" if capture.is_whole else "; something was left out of its body, so its signature fits no longer"
     echo(f"{path} written{left_out}")
 

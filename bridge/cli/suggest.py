@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from bridge import settings
+from bridge import private, settings
 from bridge.authoring.draft import Draft, draft
 from bridge.authoring.material import Material, material_of, material_of_stored
 from bridge.authoring.suggest import Entry, entries_of, kind_of, sender_of
@@ -98,7 +98,7 @@ def check_output(path: Path, *, force: bool) -> None:
 
 def write(path: Path, text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        private.write(path, text.encode())
     except OSError as error:
         raise BridgeError(f"{path} cannot be written: {error.strerror or type(error).__name__}") from None
 

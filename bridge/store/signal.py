@@ -10,7 +10,7 @@ from functools import cached_property, partial
 
 import psycopg
 
-from bridge.store.database import NETWORK, PATIENCE_SECONDS, Database
+from bridge.store.database import NETWORK, PATIENCE_SECONDS, Database, create_privately
 from bridge.supervisor import Supervisor
 
 CHANNEL = "metronome_bridge"
@@ -71,6 +71,7 @@ class SqliteSignal(Signal):
 
     @cached_property
     def connection(self) -> sqlite3.Connection:
+        create_privately(self.path)
         return sqlite3.connect(self.path, check_same_thread=False)
 
     def close(self) -> None:

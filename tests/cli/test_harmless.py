@@ -12,8 +12,10 @@ from bridge.cli import commands, terminal
 from bridge.model import Capture, Request
 from bridge.text import harmless, harmless_lines
 from tests.store.test_held import deliver
+from tests.support.bridges import STRIPE
 from tests.support.making import ENTITY_ID, NOW, asking, by_payload, event
 from tests.support.sandbox import serving_sandbox
+from tests.support.stripe_events import customer_updated
 
 #: Sets the title, clears the screen (CSI as one character too), moves text to the left of what is before it, links.
 EVIL = "a\x1b]0;owned\x07\x1b[2J\x9b2J\u202eb[link=http://evil]c[/link]\r\u200bd\x7f"
@@ -36,6 +38,7 @@ def filled(store, sandbox):
     store.events.translate(by_payload, 10, NOW)
     deliver(store)
     store.events.add("stripe", [event(f"2{EVIL}", payload={EVIL: EVIL}, problem=f"{EVIL} is null")], {}, NOW)
+    store.events.add("stripe", [event("evt_3", payload=customer_updated(tier=VALUE))], {}, NOW)
     headers = {"host": EVIL, "stripe-signature": EVIL}
     request = Request("POST", f"/webhooks/stripe?{EVIL}", headers, EVIL.encode())
     store.captures.add(Capture("stripe", NOW, EVIL, (EVIL,), request, is_whole=True), 20)
@@ -46,9 +49,14 @@ def filled(store, sandbox):
 def shown(run, filled, database_url, sandbox):
     """What a command prints, on standard output and standard error."""
 
+    changed = run.folder.parent / "changed"
+    changed.mkdir()
+    (changed / "stripe.yaml").write_text(STRIPE.replace("      tier:", "      level:"))
+
     def invoke(*arguments):
         result = run(*arguments, DATABASE_URL=database_url, COLUMNS="300", **sandbox.environ)
         assert result.output
+        assert result.exit_code in (0, 1), result.output
         return result.output + str(result.exception or "")
 
     return invoke
@@ -71,16 +79,17 @@ SHOWING = (
     ["dead-letters", "list", "--json"],
     ["dead-letters", "count"],
     ["diagnose", "stripe"],
-    ["drift", "--show"],
+    ["drift", "--details"],
     ["drift", "--format", "json"],
     ["keys", "plan"],
     ["keys", "plan", "--format", "json"],
-    ["diff", "mappings", "--show"],
-    ["diff", "mappings", "--format", "json"],
+    ["diff", "--mappings", "changed", "--details"],
+    ["diff", "--mappings", "changed", "--details", "--format", "json"],
     ["try", "stripe", "event.json"],
     ["try", "stripe", "event.json", "--json"],
     ["suggest", "event.json"],
-    ["suggest", "event.json", "--list"],
+    ["suggest", "event.json", "--json"],
+    ["suggest", "event.json", "--sender", "hmac", "--all"],
     ["config"],
     ["check"],
 )
@@ -96,6 +105,8 @@ def test_no_command_hands_text_from_outside_to_the_terminal_as_it_is(shown, put,
 def test_such_text_is_seen_and_not_left_out(shown):
     assert "\\u001b[2J" in shown("events", "show", "1")
     assert "\\u202e" in shown("diagnose", "stripe")
+    assert "\\u001b[2J" in shown("drift", "--details")
+    assert "\\u001b[2J" in shown("diff", "--mappings", "changed", "--details")
     assert "[link=http://evil]" in shown("events", "show", "2")
 
 
