@@ -41,6 +41,11 @@ def no_objection(secret: str, **_: Any) -> None:
     """Any text can be the secret."""
 
 
+def no_places(_options: Mapping[str, Any]) -> tuple[str, ...]:
+    """No option says where the secret itself is."""
+    return ()
+
+
 def nothing_open(_options: Mapping[str, Any]) -> None:
     """No option takes anything out of the proof."""
 
@@ -82,6 +87,10 @@ class Sender:
     weak: str | None = None
     #: Options -> what they leave open beside that, and the remedy.
     leaves_open: Callable[[Mapping[str, Any]], str | None] = nothing_open
+    #: Options -> names of headers and parameters that carry the secret itself, where its name does not tell.
+    places: Callable[[Mapping[str, Any]], tuple[str, ...]] = no_places
+    #: What those are with the options filled in.
+    secret_places: tuple[str, ...] = ()
     #: Event pattern -> all the paths that such events have, where the vendor sends ids and no content.
     thin: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     #: Request -> what the vendor wants to read before it sends any event. Raises NotThisShapeError.
@@ -110,6 +119,7 @@ class Sender:
             check_secret=partial(self.check_secret, options=options),
             undated=None if options.get("event_time") else self.undated,
             weak=self.leaves_open(options) or self.weak,
+            secret_places=self.places(options),
         )
 
 

@@ -202,6 +202,7 @@ SENDER = Sender(
     read=read,
     sign=sign,
     options=OptionsSchema,
+    places=lambda options: token.places(place_of(options)),
     weak="signs nothing, so whoever has the key can post anything: make it long and random, and serve HTTPS only",
     kept_headers=("x-ms-dynamics-organization", "x-ms-correlation-request-id", EXCEEDED),
 )

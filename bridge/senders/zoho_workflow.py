@@ -48,6 +48,7 @@ SENDER = Sender(
     read=read,
     sign=token.sign,
     options=token.OptionsSchema,
+    places=token.places,
     undated="send a time in ISO form and name it with options.event_time",
     weak="signs nothing, so whoever has the secret can post anything: make it long and random, serve HTTPS only, and"
     " prefer a header to the URL, which ends up in logs",
