@@ -37,6 +37,7 @@ from bridge.settings import Settings
 from bridge.store import Store, open_store
 from bridge.store.entities import Claim
 from bridge.store.events import Translated
+from bridge.supervisor import Supervisor
 from bridge.times import DAY, SECOND, to_iso
 
 log = structlog.get_logger()
@@ -58,6 +59,7 @@ class Bridge:
     store: Store
     receiver: Receiver
     capturer: Capturer
+    supervisor: Supervisor
 
     @property
     def mappings(self) -> Mappings:
@@ -103,17 +105,19 @@ def build(settings: Settings, environ: Mapping[str, str] = os.environ, *, strict
             log.warning("mapping", problem=str(problem))
     if mappings.closed:
         log.warning("sources closed: their secrets are not set", sources=[source.name for source in mappings.closed])
-    store = build_store(settings)
+    supervisor = Supervisor(steady)
+    store = build_store(settings, supervisor)
     live = Live(mappings)
     receiver = Receiver(store.events, store.signal.announce)
-    return Bridge(settings, folder, live, store, receiver, Capturer(store.captures, live))
+    return Bridge(settings, folder, live, store, receiver, Capturer(store.captures, live), supervisor)
 
 
-def build_store(settings: Settings) -> Store:
+def build_store(settings: Settings, supervisor: Supervisor | None = None) -> Store:
     return open_store(
         settings.database_url,
         settings.database_connections,
         round(settings.lookup_cache_seconds * SECOND),
+        supervisor,
         pooled_by=settings.database_pooler,
         server_clock=True,
     )
@@ -189,6 +193,7 @@ def build_worker(bridge: Bridge) -> Worker:
         threads=settings.delivery_threads,
         janitor=build_janitor(settings, store, clock),
         crowded=bridge.receiver.is_crowded,
+        supervisor=bridge.supervisor,
     )
 
 
@@ -201,7 +206,8 @@ def build_reloader(bridge: Bridge, *, delivers: bool) -> Reloader:
         clock=SteadyClock(),
         every_seconds=settings.reload_seconds,
         grace=round(settings.removal_grace_seconds * SECOND),
-        adopt=partial(adopt, bridge.store) if delivers else leave,
+        adopt=partial(adopt, bridge.store, beat=bridge.supervisor.beat) if delivers else leave,
+        supervisor=bridge.supervisor,
     )
 
 

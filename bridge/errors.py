@@ -29,6 +29,13 @@ class NotThisShapeError(SenderError):
     code = "not_this_shape"
 
 
+class TooMuchError(SenderError):
+    """The request holds more than one request may: more events, or events that would take far more room than it did."""
+
+    status = 413
+    code = "too_much"
+
+
 class OperatorError(BridgeError):
     """Whoever runs the bridge must act: settings, mapping files or the database."""
 
@@ -47,6 +54,10 @@ class TryAgainError(StoreError):
 
 class UnstorableError(StoreError):
     """The database is well, and does not take this value: to try again would be the same."""
+
+
+class BusyError(StoreError):
+    """As much is under way as this process has room for."""
 
 
 class LockedError(StoreError):

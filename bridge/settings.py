@@ -58,16 +58,26 @@ class Setting:
 
 
 def read(environ: Mapping[str, str], name: str) -> str | None:
-    """The value of `name`, or the content of the file that `NAME_FILE` names; None if neither is set or it is empty."""
+    """The value of `name`, or the content of the file that `NAME_FILE` names; None if neither is set or it is empty.
+
+    Line breaks at the end of a file are not part of its content. Raises SettingError, also for white space alone: a
+    file that was written wrongly must not become a secret that can be guessed.
+    """
     path = environ.get(f"{name}_FILE")
     if not path:
-        return environ.get(name) or None
+        value = environ.get(name) or None
+        if value and not value.strip():
+            raise SettingError(f"{name} is only white space: set it to a value, or remove it")
+        return value
     if environ.get(name):
         raise SettingError(f"{name} and {name}_FILE are both set: keep one")
     try:
-        return Path(path).read_text(encoding="utf-8").rstrip("\r\n") or None
+        content = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError(f"{name}_FILE: cannot read {path}: {error.__class__.__name__}") from None
+    if content and not content.strip():
+        raise SettingError(f"{name}_FILE: {path} holds only white space: write the value into it")
+    return content or None
 
 
 def text(value: str) -> str:
@@ -84,6 +94,8 @@ def url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("a URL such as https://hooks.example.com is expected")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("a URL without a user and a password is expected: they would be shown, and sent to no use")
     return value.rstrip("/")
 
 
@@ -92,6 +104,8 @@ def urls(value: str) -> tuple[str, ...]:
 
 
 def database_url(value: str) -> str:
+    if value != value.strip():
+        raise ValueError("there is white space around it: remove it")
     scheme, separator, rest = value.partition("://")
     driver = {"sqlite": "sqlite", "postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
     driver["postgresql+psycopg"] = driver["postgresql"]

@@ -28,6 +28,7 @@ from bridge.cli import (
     upgrade,
     worker,
 )
+from bridge.cli.terminal import secho
 from bridge.errors import BridgeError, OperatorError, StoreError
 
 EPILOG = """\b
@@ -83,7 +84,7 @@ def main() -> None:
     try:
         commands(prog_name="metronome-bridge")
     except BridgeError as error:
-        click.secho(str(error), fg="red", err=True)
+        secho(str(error), fg="red", err=True)
         sys.exit(exit_code(error))
 
 

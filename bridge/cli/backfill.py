@@ -7,18 +7,18 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from stat import S_ISREG
 from typing import IO, Any, cast
 
 import click
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from bridge import settings
+from bridge import private, settings
 from bridge.bootstrap import SteadyClock
 from bridge.cli.common import find_source, opened_store
+from bridge.cli.terminal import Screen, echo
 from bridge.errors import FileError, OperatorError
 from bridge.pipeline.backfill import MOST_ROWS, Backfill, Plan, Tally
 from bridge.pipeline.dry_run import DryRun, Effect, Effected
@@ -41,7 +41,7 @@ SHOWN = 10
 Reject = Callable[[Row, str], None]
 
 #: What is going on; what came of it goes to standard output.
-progress_console = Console(stderr=True, highlight=False)
+progress_console = Screen(stderr=True, highlight=False)
 
 
 def one_sign(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
@@ -141,7 +141,7 @@ def command(
             finally:
                 show(work.tally, "would be stored" if dry_run else "stored", rejects)
         if not is_done:
-            click.echo("stopped: the same command goes on where this one ended", err=True)
+            echo("stopped: the same command goes on where this one ended", err=True)
         elif dry_run:
             show_effects(preview.effects(), details=details)
     sys.exit(0 if is_done and not work.tally.rejected else 1)
@@ -169,7 +169,7 @@ def rejecting(path: Path | None, stream: IO[bytes], sheet: Sheet, delimiter: str
     if is_same(path, stream):
         raise click.UsageError(f"{path} is being read: name another file for the rejects")
     try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "wb") as written:
+        with private.open_to_write(path) as file, zipped(file, path) as written:
             rejects = Rejects(cast("IO[bytes]", written), sheet, delimiter)
             try:
                 yield rejects.add
@@ -180,6 +180,10 @@ def rejecting(path: Path | None, stream: IO[bytes], sheet: Sheet, delimiter: str
         raise
     except OSError as error:
         raise OperatorError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def zipped(file: IO[bytes], path: Path) -> AbstractContextManager[Any]:
+    return gzip.open(file, "wb") if path.suffix == ".gz" else nullcontext(file)
 
 
 def is_same(path: Path, stream: IO[bytes]) -> bool:
@@ -250,22 +254,22 @@ def position_of(stream: IO[bytes]) -> int:
 
 
 def show(tally: Tally, stored: str, rejects: Path | None) -> None:
-    click.echo(f"{tally.rows:,} rows")
+    echo(f"{tally.rows:,} rows")
     counts = {stored: tally.stored, "stored before": tally.known, "left out: no rule applies": tally.ignored}
     for what, events in counts.items():
-        click.echo(f"  {events:>12,} events {what}")
-    click.echo(f"  {tally.rejected:>12,} rows rejected{f', now in {rejects}' if rejects else ''}")
+        echo(f"  {events:>12,} events {what}")
+    echo(f"  {tally.rejected:>12,} rows rejected{f', now in {rejects}' if rejects else ''}")
     if tally.changes:
-        click.echo("changes by rule")
+        echo("changes by rule")
     for rule, changes in tally.changes.items():
-        click.echo(f"  {changes:>12,} {rule}")
+        echo(f"  {changes:>12,} {rule}")
     if tally.problems:
-        click.echo("why rows were rejected")
+        echo("why rows were rejected")
     often = sorted(tally.problems.items(), key=lambda item: -item[1].rows)
     for problem, found in often[:SHOWN]:
-        click.echo(f"  {found.rows:>12,} {problem} (first: {found.place})")
+        echo(f"  {found.rows:>12,} {problem} (first: {found.place})")
     if len(often) > SHOWN:
-        click.echo(f"               and {len(often) - SHOWN} other reasons")
+        echo(f"               and {len(often) - SHOWN} other reasons")
 
 
 def show_effects(effects: Iterable[Effected], *, details: bool) -> None:
@@ -274,10 +278,10 @@ def show_effects(effects: Iterable[Effected], *, details: bool) -> None:
         counts[one.effect] += 1
         if details and one.effect is not Effect.UNCHANGED:
             target = one.target
-            click.echo(f"{target.entity} {target.reference} {target.key}: {in_words(one)}")
-    click.echo("keys of entities")
+            echo(f"{target.entity} {target.reference} {target.key}: {in_words(one)}")
+    echo("keys of entities")
     for effect in Effect:
-        click.echo(f"  {counts[effect]:>12,} {effect}")
+        echo(f"  {counts[effect]:>12,} {effect}")
 
 
 def in_words(one: Effected) -> str:

@@ -12,7 +12,8 @@ from bridge.authoring import coverage
 from bridge.authoring.coverage import Coverage
 from bridge.authoring.reports import FORMATS, Report, Summary, text_of
 from bridge.bootstrap import now
-from bridge.cli.common import console, count, load, table
+from bridge.cli.common import count, load
+from bridge.cli.terminal import console, echo, secho, table
 from bridge.mapping import files
 from bridge.mapping.documents import Problem
 from bridge.mapping.files import Mappings
@@ -49,7 +50,7 @@ def command(
     if form == "text":
         show(report, covered if shows_coverage else ())
     elif written := FORMATS[form](report):
-        click.echo(written)
+        echo(written)
     sys.exit(1 if report.failed(strict=strict) else 0)
 
 
@@ -71,20 +72,20 @@ def collect(mappings: Mappings, uncovered: tuple[Problem, ...], *, notes: bool) 
 def show(report: Report, covered: Sequence[Coverage]) -> None:
     for problem in report.problems:
         head, *excerpt = text_of(problem, report.lines.get(problem.path, ())).split("\n")
-        click.secho(head, fg=COLOURS[problem.level])
-        click.echo("\n".join([*excerpt, ""]) if excerpt else "", nl=bool(excerpt))
+        secho(head, fg=COLOURS[problem.level])
+        echo("\n".join([*excerpt, ""]) if excerpt else "", nl=bool(excerpt))
     if covered:
         show_coverage(covered)
     summary = report.summary
     if summary.closed:
         names = ", ".join(summary.closed)
-        click.secho(f"closed, because their secrets are not set (--notes says which): {names}", fg="yellow")
+        secho(f"closed, because their secrets are not set (--notes says which): {names}", fg="yellow")
     parts = (
         count(summary.sources, "source", "sources"),
         count(summary.rules, "rule", "rules"),
         count(summary.examples, "example", "examples"),
     )
-    click.echo(f"{', '.join(parts)}: {verdict(report)}")
+    echo(f"{', '.join(parts)}: {verdict(report)}")
 
 
 def verdict(report: Report) -> str:

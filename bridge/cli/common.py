@@ -1,21 +1,18 @@
 """What several commands need: sources by name, requests from files, tables that fit the terminal."""
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
-import orjson
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from bridge import bootstrap, settings
+from bridge.cli.terminal import console
 from bridge.errors import OperatorError
 from bridge.mapping import files, samples
 from bridge.mapping.files import Mappings
@@ -33,9 +30,6 @@ T = TypeVar("T")
 LARGEST_NUMBER = (1 << 63) - 1
 #: The number of a stored event.
 NUMBER = click.IntRange(max=LARGEST_NUMBER)
-
-#: Colours and live displays only where somebody looks at them: rich asks the terminal. Elsewhere lines may be long.
-console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 240)
 
 
 def find_source(values: Settings, name: str) -> Source:
@@ -89,13 +83,6 @@ def progress(what: str) -> Callable[[Sequence[T]], Iterable[T]]:
     return watch
 
 
-def table(*columns: str) -> Table:
-    made = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
-    for column in columns:
-        made.add_column(column, overflow="fold")
-    return made
-
-
 def when(micros: int) -> str:
     return to_datetime(micros).strftime("%Y-%m-%d %H:%M:%S")
 
@@ -120,7 +107,3 @@ def sound_mappings(values: Settings) -> Mappings:
 def format_option(run: Callable[..., None]) -> Callable[..., None]:
     choice = click.Choice(["text", "json"])
     return click.option("--format", "form", type=choice, default="text", show_default=True)(run)
-
-
-def print_json(value: Any) -> None:
-    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))

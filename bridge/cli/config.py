@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from bridge import bootstrap, settings
-from bridge.cli.common import console, table
+from bridge.cli.terminal import console, table
 from bridge.settings import Setting
 from bridge.store.database import without_password
 

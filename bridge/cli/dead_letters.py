@@ -9,7 +9,8 @@ import click
 import orjson
 
 from bridge.cli import events
-from bridge.cli.common import NUMBER, confirmed, console, opened_store, progress, table, when
+from bridge.cli.common import NUMBER, confirmed, opened_store, progress, when
+from bridge.cli.terminal import console, echo, table
 from bridge.errors import BridgeError
 from bridge.pipeline import redo
 from bridge.store import Store
@@ -56,7 +57,7 @@ def list_(limit: int, before: int | None, as_json: bool, **which: Any) -> None:
         found = store.letters.find(selection(**which), before=before, limit=limit)
     if as_json:
         for letter in found:
-            click.echo(orjson.dumps(summary(letter)))
+            echo(orjson.dumps(summary(letter)))
         return
     rows = table("number", "source", "event", "type", "received (UTC)", "why")
     for letter in found:
@@ -96,7 +97,7 @@ def replay(numbers: tuple[int, ...], everything: bool, yes: bool, **which: Any) 
         wanted = chosen(store, numbers, selection(**which), everything=everything)
         confirmed(f"replay {len(wanted)} dead letters?", yes=yes or len(wanted) == 1)
         replayed = redo.replay(store, wanted, progress("replaying"))
-    click.echo(f"{replayed} of {len(wanted)} events will be translated again")
+    echo(f"{replayed} of {len(wanted)} events will be translated again")
     sys.exit(0 if replayed == len(wanted) else 1)
 
 
@@ -114,7 +115,7 @@ def drop(numbers: tuple[int, ...], everything: bool, yes: bool, **which: Any) ->
         wanted = chosen(store, numbers, selection(**which), everything=everything)
         confirmed(f"drop {len(wanted)} dead letters?", yes=yes)
         dropped = redo.drop(store, wanted, progress("dropping"))
-    click.echo(f"{dropped} of {len(wanted)} events had something to give up")
+    echo(f"{dropped} of {len(wanted)} events had something to give up")
     sys.exit(0 if dropped == len(wanted) else 1)
 
 

@@ -12,10 +12,11 @@ import orjson
 import requests
 
 from bridge import bootstrap, settings
-from bridge.cli.common import console, request_from, table
+from bridge.cli.common import request_from
 from bridge.cli.events import show_change, show_event
 from bridge.cli.send import post, sign
 from bridge.cli.stage import GLANCE_SECONDS, PATIENCE_SECONDS, TIMEOUT_SECONDS, Stage, bridge, rehearsal
+from bridge.cli.terminal import console, table
 from bridge.errors import OperatorError
 from bridge.store import Store
 
@@ -119,7 +120,7 @@ def verdict(held: dict[str, str], expected: dict[str, str]) -> bool:
     console.print()
     wrong = sorted(key for key in held.keys() | expected.keys() if held.get(key) != expected.get(key))
     for key in wrong:
-        console.print(f"[red]{key}: {expected.get(key)!r} is expected, not {held.get(key)!r}[/]")
+        console.print(f"{key}: {expected.get(key)!r} is expected, not {held.get(key)!r}", style="red", markup=False)
     if not wrong:
         console.print(f"[green]All {len(expected)} values are what they should be.[/]")
     return not wrong

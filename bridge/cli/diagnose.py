@@ -5,10 +5,12 @@ from pathlib import Path
 
 import click
 
-from bridge import settings
-from bridge.cli.common import console, find_source, opened_store, when
+from bridge import private, settings
+from bridge.cli.common import find_source, opened_store, when
+from bridge.cli.terminal import console, echo
 from bridge.errors import BridgeError
 from bridge.model import Capture, Request
+from bridge.text import harmless
 
 
 @click.command("diagnose")
@@ -29,7 +31,7 @@ def command(source: str, fixture: tuple[int, Path] | None, clear: bool) -> None:
     """
     with opened_store() as store:
         if clear:
-            click.echo(f"{store.captures.clear(source)} captured requests forgotten")
+            echo(f"{store.captures.clear(source)} captured requests forgotten")
             return
         found = store.captures.find(source)
     if fixture:
@@ -45,12 +47,12 @@ def command(source: str, fixture: tuple[int, Path] | None, clear: bool) -> None:
 def show(capture: Capture) -> None:
     request = capture.request
     console.print(f"[bold]request {capture.id}[/] of {when(capture.received_at)} UTC")
-    console.print(f"  {request.method} {request.target}, {len(request.body)} bytes", markup=False)
+    console.print(harmless(f"  {request.method} {request.target}, {len(request.body)} bytes"), markup=False)
     for name, value in request.headers.items():
-        console.print(f"  {name}: {value}", markup=False)
-    console.print(f"  refused: {capture.reason}", markup=False)
+        console.print(harmless(f"  {name}: {value}"), markup=False)
+    console.print(harmless(f"  refused: {capture.reason}"), markup=False)
     for finding in capture.findings:
-        console.print(f"  found: {finding}", markup=False)
+        console.print(harmless(f"  found: {finding}"), markup=False)
     if not capture.findings:
         console.print("  found: nothing else that was tried helps: compare the secret with the one the sender shows")
     console.print()
@@ -60,9 +62,9 @@ def write(found: list[Capture], number: int, path: Path) -> None:
     capture = next((one for one in found if one.id == number), None)
     if capture is None:
         raise BridgeError(f"there is no captured request {number} of this source")
-    path.write_bytes(wire(capture.request))
+    private.write(path, wire(capture.request))
     left_out = "" if capture.is_whole else "; something was left out of its body, so its signature fits no longer"
-    click.echo(f"{path} written{left_out}")
+    echo(f"{path} written{left_out}")
 
 
 def wire(request: Request) -> bytes:
@@ -76,6 +78,6 @@ def say_why_not(name: str) -> None:
     """Raises OperatorError if there is no such source."""
     source = find_source(settings.load(), name)
     if source.capture is None:
-        click.echo(f"nothing is captured: write `on_unverified: capture` into {source.path}, and have a request sent")
+        echo(f"nothing is captured: write `on_unverified: capture` into {source.path}, and have a request sent")
     else:
-        click.echo("nothing was captured yet: no request was refused since the bridge read the mapping file")
+        echo("nothing was captured yet: no request was refused since the bridge read the mapping file")

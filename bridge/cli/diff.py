@@ -10,12 +10,12 @@ from typing import Any
 
 import click
 import orjson
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from bridge import settings
 from bridge.bootstrap import MappingsError, now
-from bridge.cli.common import console, format_option, opened_store, table, when
+from bridge.cli.common import format_option, opened_store, when
+from bridge.cli.terminal import Screen, console, echo, secho, table
 from bridge.errors import BridgeError, OperatorError
 from bridge.mapping import files
 from bridge.mapping.files import Mappings
@@ -99,7 +99,7 @@ def planned(current: Mappings, candidate: Mappings, selection: Selection) -> Pla
 @contextmanager
 def progress(total: int) -> Iterator[Callable[[int, int], object]]:
     """Shows how far it is on standard error, where somebody looks at it."""
-    screen = Console(stderr=True)
+    screen = Screen(stderr=True)
     columns = (BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), TextColumn("{task.fields[read]:,} events"))
     with Progress("comparing", *columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
         task = bar.add_task("", total=total, read=0)
@@ -117,52 +117,52 @@ def show_text(made: Comparison, span: Span | None, summary: Summary, found: Iter
     for edit in made.plan.edits:
         show_edit(edit)
     if not made.plan.readings or span is None:
-        click.echo("no rule that differs writes such keys: there is nothing to compare")
+        echo("no rule that differs writes such keys: there is nothing to compare")
         return
     read = ", ".join(f"{made.read[one.source]:,} of {one.source}" for one in made.plan.readings)
     between = f"between {when(span.since)} and {when(span.until)} UTC, numbers {span.first} to {span.last}"
-    click.echo(f"events read: {read} (received {between})")
+    echo(f"events read: {read} (received {between})")
     for name in made.unseen:
-        click.secho(f"no stored event of {name} fits: what its rules would change is not known", fg="yellow")
-    click.echo()
+        secho(f"no stored event of {name} fits: what its rules would change is not known", fg="yellow")
+    echo()
     show_summary(summary)
     show_tally("events would fail that do not now, or for another reason:", made.failing)
     show_tally("events would no longer fail, or no longer for this reason:", made.mended)
     if made.still_failing:
-        click.echo(f"\n{made.still_failing:,} events fail with both")
+        echo(f"\n{made.still_failing:,} events fail with both")
     for one in found:
-        click.echo(line_of(one))
+        echo(line_of(one))
 
 
 def show_edit(edit: Edit) -> None:
     if edit.before is None:
-        click.echo(f"{edit.source}: new")
+        echo(f"{edit.source}: new")
     elif edit.after is None:
-        click.secho(f"{edit.source}: its mapping file is gone, and its events would fail", fg="yellow")
+        secho(f"{edit.source}: its mapping file is gone, and its events would fail", fg="yellow")
     else:
         rules = f"rules that differ: {', '.join(edit.rules)}" if edit.rules else "no rule differs"
-        click.echo(f"{edit.source}: {edit.before} -> {edit.after}, {rules}")
+        echo(f"{edit.source}: {edit.before} -> {edit.after}, {rules}")
     if edit.has_other_sender:
-        click.secho("  its sender is another: stored events are as the one before has read them", fg="yellow")
+        secho("  its sender is another: stored events are as the one before has read them", fg="yellow")
 
 
 def show_summary(summary: Summary) -> None:
     if not summary.keys:
-        click.echo("no value differs")
+        echo("no value differs")
         return
     rows = table("entity", "key", *Kind)
     for (entity, key), kinds in sorted(summary.keys.items()):
         rows.add_row(entity, key, *(f"{kinds.get(kind, 0):,}" for kind in Kind))
     console.print(rows, markup=False)
-    click.echo(f"{summary.total:,} values of {summary.entities:,} entities differ")
+    echo(f"{summary.total:,} values of {summary.entities:,} entities differ")
     if summary.of(Kind.UNMAPPED):
-        click.echo(FOOTNOTE)
+        echo(FOOTNOTE)
 
 
 def show_tally(title: str, tally: Tally) -> None:
     if not tally.events:
         return
-    click.echo(f"\n{tally.events:,} {title}")
+    echo(f"\n{tally.events:,} {title}")
     rows = table("source", "events", "for example", "why")
     for failure in tally.failures():
         rows.add_row(failure.source, f"{failure.events:,}", f"event {failure.example}", failure.reason)
@@ -187,9 +187,9 @@ def shown(field: Field | None) -> str:
 
 def show_json(made: Comparison, span: Span | None, summary: Summary, found: Iterator[Located]) -> None:
     """One JSON object a line: a summary, then each difference."""
-    click.echo(orjson.dumps(summary_of(made, span, summary)))
+    echo(orjson.dumps(summary_of(made, span, summary)))
     for one in found:
-        click.echo(orjson.dumps(difference_of(one)))
+        echo(orjson.dumps(difference_of(one)))
 
 
 def summary_of(made: Comparison, span: Span | None, summary: Summary) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from rich.markup import escape
 from rich.progress import Progress
 
 from bridge import bootstrap, settings
-from bridge.cli.common import confirmed, console, count, format_option, opened_store, print_json, progress, table, when
+from bridge.cli.common import confirmed, count, format_option, opened_store, progress, when
+from bridge.cli.terminal import console, echo, print_json, table
 from bridge.errors import BridgeError
 from bridge.model import ENTITIES
 from bridge.pipeline import drift
@@ -67,7 +68,7 @@ def command(
         wanted = report.repairable_from(counts) if repair else []
         if repair and (unsure := len(report.repairable) - len(wanted)):
             keys = count(unsure, "key is", "keys are")
-            click.echo(f"{keys} unsure and not repaired: {WHOSE}", err=True)
+            echo(f"{keys} unsure and not repaired: {WHOSE}", err=True)
         if wanted and counts is Side.METRONOME:
             adopt(store, wanted, yes=yes)
         elif wanted:
@@ -91,7 +92,7 @@ def inspect(store: Store, scope: Scope, *, contracts: bool) -> Report:
 def adopt(store: Store, differences: list[Difference], *, yes: bool) -> None:
     confirmed(f"remember Metronome's values of {keys_of(differences)}?", yes=yes)
     adopted = drift.adopt(store, differences)
-    click.echo(f"remembered: {count(adopted, 'key', 'keys')}; nothing was written to Metronome", err=True)
+    echo(f"remembered: {count(adopted, 'key', 'keys')}; nothing was written to Metronome", err=True)
 
 
 def mend(store: Store, differences: list[Difference], *, yes: bool, ours_counts: bool) -> None:
@@ -100,7 +101,7 @@ def mend(store: Store, differences: list[Difference], *, yes: bool, ours_counts:
     watch = progress("marking")
     marked = drift.repair(store, differences, now=bootstrap.now(), pace=apart, ours_counts=ours_counts, watch=watch)
     minutes = count(max(1, round(marked * apart / MINUTE)), "minute", "minutes")
-    click.echo(f"the running bridge will have written them again in about {minutes}", err=True)
+    echo(f"the running bridge will have written them again in about {minutes}", err=True)
 
 
 def show_text(report: Report, *, details: bool) -> None:
@@ -114,16 +115,16 @@ def show_text(report: Report, *, details: bool) -> None:
         console.print(rows)
     for entity, (number, why) in report.left_out.items():
         remedy = " (--contracts reads them: a call for each customer)" if why == drift.NEEDS_CUSTOMER else ""
-        click.echo(f"{entity}: {number} not read: {why}{remedy}")
+        echo(f"{entity}: {number} not read: {why}{remedy}")
     for one in report.unread[:MOST_SHOWN]:
-        click.echo(f"{one.entity} {one.entity_id} could not be read: {one.reason}")
+        echo(f"{one.entity} {one.entity_id} could not be read: {one.reason}")
     if len(report.unread) > MOST_SHOWN:
-        click.echo(f"{len(report.unread) - MOST_SHOWN} more could not be read")
+        echo(f"{len(report.unread) - MOST_SHOWN} more could not be read")
     if report.moving:
-        click.echo(f"just being delivered, and left out: {count(report.moving, 'key', 'keys')}")
+        echo(f"just being delivered, and left out: {count(report.moving, 'key', 'keys')}")
     if report.unsure:
-        click.echo(f"unsure since a restore, until written again: {count(report.unsure, 'key', 'keys')}")
-    click.echo(verdict(report))
+        echo(f"unsure since a restore, until written again: {count(report.unsure, 'key', 'keys')}")
+    echo(verdict(report))
 
 
 def verdict(report: Report) -> str:

@@ -4,10 +4,12 @@ import click
 import orjson
 from rich.markup import escape
 
-from bridge.cli.common import NUMBER, console, opened_store, table, when
+from bridge.cli.common import NUMBER, opened_store, when
+from bridge.cli.terminal import console, echo, table
 from bridge.errors import BridgeError
 from bridge.model import EventState, StoredChange, StoredEvent
 from bridge.store import Store
+from bridge.text import harmless
 
 STATES = click.Choice([str(state) for state in EventState])
 
@@ -29,7 +31,7 @@ def list_(source: str | None, state: str | None, limit: int, before: int | None,
         found = store.events.find(source=source, state=EventState(state) if state else None, before=before, limit=limit)
     if as_json:
         for event in found:
-            click.echo(orjson.dumps(summary(event)))
+            echo(orjson.dumps(summary(event)))
         return
     rows = table("number", "source", "event", "type", "happened (UTC)", "state", "reason")
     for event in found:
@@ -56,25 +58,25 @@ def show(number: int, payload: bool) -> None:
 
 
 def show_event(event: StoredEvent) -> None:
-    what = escape(f"{event.event_id} ({event.event_type}) of {event.source}")
+    what = escape(harmless(f"{event.event_id} ({event.event_type}) of {event.source}"))
     console.print(f"[bold]event {event.id}[/]: {what}")
     console.print(f"  happened {when(event.occurred_at)} UTC, received {when(event.received_at)} UTC")
     mapping = f" by mapping {event.digest}" if event.digest else ""
-    console.print(f"  {event.state}{mapping}" + (f": {event.reason}" if event.reason else ""), markup=False)
+    console.print(f"  {event.state}{mapping}" + because(event.reason), markup=False)
 
 
 def show_change(store: Store, change: StoredChange) -> None:
     found = "" if change.reference.entity_id else f" -> {change.entity_id or 'not found yet'}"
-    whose = escape(f"rule {change.rule}, {change.entity} {change.reference}{found}")
+    whose = escape(harmless(f"rule {change.rule}, {change.entity} {change.reference}{found}"))
     console.print(f"\n[bold]change {change.id}[/]: {whose}")
     mapping = f" by mapping {change.digest}" if change.digest else ""
-    console.print(f"  {change.state}{mapping}" + (f": {change.reason}" if change.reason else ""), markup=False)
+    console.print(f"  {change.state}{mapping}" + because(change.reason), markup=False)
     held = store.entities.fields_of(change.entity, change.entity_id) if change.entity_id else {}
     for key, text in change.values.items():
         known = held.get(key)
         later = f"   (event {known.stamp.event} set it since)" if known and known.stamp > change.stamp else ""
         console.print(
-            f"    {'remove' if text is None else 'set'} {key} {'' if text is None else f'= {text}'}{later}",
+            harmless(f"    {'remove' if text is None else 'set'} {key} {'' if text is None else f'= {text}'}{later}"),
             markup=False,
         )
     if change.entity_id:
@@ -87,11 +89,16 @@ def show_attempts(store: Store, change: StoredChange) -> None:
             outcome = attempt.outcome
             status = outcome.status or "no answer"
             took = f"{attempt.duration / 1000:.0f} ms"
-            said = f": {outcome.message}" if outcome.message else ""
             console.print(
-                f"  {when(attempt.started_at)} {attempt.call} -> {status} ({outcome.verdict}) in {took}{said}",
+                f"  {when(attempt.started_at)} {attempt.call} -> {status} ({outcome.verdict}) in {took}"
+                + because(outcome.message),
                 markup=False,
             )
+
+
+def because(reason: str | None) -> str:
+    """In the line that it belongs to, whatever it holds."""
+    return f": {harmless(reason)}" if reason else ""
 
 
 def summary(event: StoredEvent) -> dict[str, object]:

@@ -11,7 +11,8 @@ import click
 from rich.markup import escape
 
 from bridge import bootstrap, settings
-from bridge.cli.common import confirmed, console, count, format_option, print_json, progress, sound_mappings, table
+from bridge.cli.common import confirmed, count, format_option, progress, sound_mappings
+from bridge.cli.terminal import console, echo, print_json, secho, table
 from bridge.errors import StoreError
 from bridge.mapping.keys import Declared, Key, Plan, compare, declared
 from bridge.metronome.client import Client
@@ -65,7 +66,7 @@ def has_tables(store: Store) -> bool:
             store.check()
             return True
     except StoreError as error:
-        click.secho(f"METRONOME_MAX_CALLS_PER_SECOND holds for this command alone: {error}", fg="yellow", err=True)
+        secho(f"METRONOME_MAX_CALLS_PER_SECOND holds for this command alone: {error}", fg="yellow", err=True)
     return False
 
 
@@ -106,7 +107,7 @@ def apply(form: str, yes: bool) -> None:
         print_json({str(result): additions_as_json(additions, result, made) for result in Result})
     else:
         show_additions(additions)
-        click.echo(", ".join(f"{results[result]} {result}" for result in Result))
+        echo(", ".join(f"{results[result]} {result}" for result in Result))
     sys.exit(1 if results[Result.REFUSED] else 0)
 
 
@@ -121,14 +122,14 @@ def show_plan(made: Plan) -> None:
         rows.add_row("unused", key.entity, escape(key.name), yes_no(unique_there), "no rule")
     if rows.row_count:
         console.print(rows)
-    click.echo(
+    echo(
         f"{len(made.missing)} missing, {len(made.differing)} with another uniqueness,"
         f" {len(made.unused)} unused, {made.fitting} as declared"
     )
     if made.missing:
-        click.echo("`metronome-bridge keys apply` adds what is missing")
+        echo("`metronome-bridge keys apply` adds what is missing")
     if made.differing:
-        click.echo("uniqueness can be changed in Metronome only by removing a key, and all its values with it")
+        echo("uniqueness can be changed in Metronome only by removing a key, and all its values with it")
 
 
 def show_additions(additions: Sequence[Addition]) -> None:

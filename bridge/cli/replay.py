@@ -6,6 +6,7 @@ import click
 
 from bridge.cli.common import NUMBER, confirmed, opened_store, progress
 from bridge.cli.events import STATES
+from bridge.cli.terminal import echo
 from bridge.errors import BridgeError
 from bridge.model import EventState
 from bridge.pipeline import redo
@@ -30,5 +31,5 @@ def command(numbers: tuple[int, ...], source: str | None, state: str | None, yes
             raise BridgeError("no event fits")
         confirmed(f"replay {len(wanted)} events?", yes=yes or len(wanted) == 1)
         replayed = redo.replay(store, wanted, progress("replaying"))
-    click.echo(f"{replayed} of {len(wanted)} events will be translated again")
+    echo(f"{replayed} of {len(wanted)} events will be translated again")
     sys.exit(0 if replayed == len(wanted) else 1)

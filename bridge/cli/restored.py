@@ -7,8 +7,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from bridge import bootstrap, settings
-from bridge.cli.common import confirmed, console, count, opened_store, table, when
+from bridge.cli.common import confirmed, count, opened_store, when
 from bridge.cli.dead_letters import WHEN
+from bridge.cli.terminal import console, echo, table
 from bridge.errors import OperatorError
 from bridge.model import ChangeState
 from bridge.store import Store
@@ -42,20 +43,20 @@ def command(as_of: datetime, yes: bool) -> None:
         entities = sum(store.holdings.counts(Scope()).values())
         confirmed(f"make all keys of {count(entities, 'entity', 'entities')} unsure?", yes=yes)
         marked = sum(store.holdings.make_unsure())
-        click.echo(f"unsure until written again: {count(marked, 'key', 'keys')}")
+        echo(f"unsure until written again: {count(marked, 'key', 'keys')}")
         console.print(senders(store))
-    click.echo(NEXT.format(since=to_iso(since)))
+    echo(NEXT.format(since=to_iso(since)))
 
 
 def show(store: Store, since: int) -> None:
     """What the database has of the time around the backup."""
     span = store.history.span(Window(last=1))
-    click.echo(f"the newest event here was received at {to_iso(span.until)}" if span else "no event is here")
+    echo(f"the newest event here was received at {to_iso(span.until)}" if span else "no event is here")
     if span and span.until > since:
-        click.echo(f"it came after {to_iso(since)}: the bridge has run since it was restored, or the backup is newer")
+        echo(f"it came after {to_iso(since)}: the bridge has run since it was restored, or the backup is newer")
     open_changes = store.changes.counts()
     if waiting := open_changes[ChangeState.PENDING] + open_changes[ChangeState.PARKED]:
-        click.echo(
+        echo(
             f"changes that were not delivered yet: {waiting}. They may overwrite newer values: deliver only after the"
             " senders have sent again (BRIDGE_DELIVERY=off, and no worker)"
         )

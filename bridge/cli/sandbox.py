@@ -6,6 +6,7 @@ import click
 import orjson
 
 from bridge.bootstrap import now
+from bridge.cli.terminal import echo
 from bridge.errors import OperatorError
 from bridge.metronome.sandbox import arrange, create_sandbox
 from bridge.metronome.world import ApiError, Faults, World
@@ -43,7 +44,7 @@ def command(host: str, port: int, token: str | None, data: Path | None, **faults
     world = World(faults=Faults(**faults))  # type: ignore[arg-type]
     if data is not None:
         populate(world, data)
-    click.echo(f"a stand-in for Metronome listens on http://{host}:{port}", err=True)
+    echo(f"a stand-in for Metronome listens on http://{host}:{port}", err=True)
     app = create_sandbox(world, clock=now, token=token)
     # One process: what it holds is in memory.
     serve(lambda: app, host=host, port=port, processes=1, threads=32, stop_seconds=1)

@@ -10,6 +10,7 @@ import requests
 from bridge import settings
 from bridge.bootstrap import now
 from bridge.cli.common import find_source, request_from
+from bridge.cli.terminal import echo
 from bridge.errors import BridgeError, OperatorError
 from bridge.mapping.rules import Source
 from bridge.model import Request
@@ -36,7 +37,7 @@ def command(source: str, event: Path, to: str | None) -> None:
     found = find_source(values, source)
     request = request_from(found, event, f"/webhooks/{source}", values)
     reply = post(sign(found, request), to or f"http://127.0.0.1:{values.port}")
-    click.echo(f"{reply.status} {reply.body}")
+    echo(f"{reply.status} {reply.body}")
     sys.exit(0 if reply.status == requests.codes.ok else 1)
 
 

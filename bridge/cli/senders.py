@@ -2,7 +2,7 @@
 
 import click
 
-from bridge.cli.common import console, table
+from bridge.cli.terminal import console, table
 from bridge.senders import SENDERS, published
 
 

@@ -22,7 +22,7 @@ def command(upgrade: bool) -> None:
     values = settings.load()
     logs.configure(values.log_format, values.log_level)
     check(values, upgrade=upgrade)
-    click.echo(f"metronome-bridge listens on http://{values.host}:{values.port}", err=True)
+    logs.announce(f"metronome-bridge listens on http://{values.host}:{values.port}")
     serve(
         # The files have been checked. Should one be wrong later, a process that takes another's place still starts.
         partial(running_app, strict=False),

@@ -1,7 +1,6 @@
 """An explanation as a person reads it: every rule, every field, and how each came to its value."""
 
 import json
-import re
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
@@ -10,11 +9,13 @@ from rich.text import Text
 
 from bridge.authoring.explain import Branch, Explanation, FieldStory, Found, RuleStory, ScopeStory
 from bridge.authoring.steps import Step, steps_of
-from bridge.cli.common import console, when
+from bridge.cli.common import when
+from bridge.cli.terminal import console
 from bridge.mapping.dating import span
 from bridge.mapping.rules import Fate, FieldRule
 from bridge.payload import MISSING
 from bridge.pipeline.preview import Preview
+from bridge.text import harmless
 
 #: How much of a value is shown, in characters, and how many elements of a `for_each`.
 MAX_SHOWN = 72
@@ -43,9 +44,6 @@ WHY: Mapping[Branch, str] = {
     Branch.SKIPPED_NULL: "because {path} {absent} (when_null: skip)",
 }
 
-#: What a terminal might take for more than a character.
-_ODD = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
-
 
 def shown(value: Any, most: int = MAX_SHOWN) -> str:
     """As JSON, shortened."""
@@ -56,11 +54,6 @@ def shown(value: Any, most: int = MAX_SHOWN) -> str:
         return text
     size = len(value) if isinstance(value, str | list | dict) else len(text)
     return f"{text[:most]}... ({counted(size, 'character' if isinstance(value, str) else 'element')})"
-
-
-def harmless(text: str) -> str:
-    """What is in a payload must not move the cursor."""
-    return _ODD.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def say(*parts: str | tuple[str, str], indent: int = 0) -> None:

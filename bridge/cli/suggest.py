@@ -6,17 +6,19 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from bridge import settings
+from bridge import private, settings
 from bridge.authoring.draft import Draft, draft
 from bridge.authoring.material import Material, material_of, material_of_stored
 from bridge.authoring.suggest import Entry, entries_of, kind_of, sender_of
 from bridge.bootstrap import now
 from bridge.cli import story
-from bridge.cli.common import console, find_source, request_of, table
+from bridge.cli.common import find_source, request_of
 from bridge.cli.given import content_of, stored_event
+from bridge.cli.terminal import console, document, echo, table
 from bridge.errors import BridgeError, SenderError
 from bridge.mapping.files import NAME, SUFFIXES
 from bridge.senders import SENDERS
+from bridge.text import harmless
 
 #: How much of a value is listed, in characters.
 MAX_SHOWN = 48
@@ -63,7 +65,7 @@ def command(
     if output:
         write(output, made.text)
     else:
-        click.echo(made.text, nl=False)
+        document(made.text)
     report(made, output, event)
 
 
@@ -96,7 +98,7 @@ def check_output(path: Path, *, force: bool) -> None:
 
 def write(path: Path, text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        private.write(path, text.encode())
     except OSError as error:
         raise BridgeError(f"{path} cannot be written: {error.strerror or type(error).__name__}") from None
 
@@ -105,7 +107,7 @@ def report(made: Draft, output: Path | None, event: str) -> None:
     """Beside the draft, so that it can be piped into a file."""
 
     def tell(line: str) -> None:
-        click.echo(story.harmless(line), err=True)
+        echo(harmless(line), err=True)
 
     for path, why in made.left_out.items():
         tell(f"left out: {path}: {why}")
@@ -118,7 +120,7 @@ def report(made: Draft, output: Path | None, event: str) -> None:
 
 def list_json(material: Material) -> None:
     entries = [entry_json(entry) for entry in entries_of(material.events[0].payload)]
-    click.echo(json.dumps(entries, ensure_ascii=False, indent=2))
+    echo(json.dumps(entries, ensure_ascii=False, indent=2))
 
 
 def entry_json(entry: Entry) -> dict[str, object]:
@@ -141,11 +143,9 @@ def list_entries(material: Material) -> None:
     through: str | None = None
     for entry in entries_of(event.payload):
         if entry.for_each and entry.for_each != through:
-            rows.add_row("", "", "", Text(story.harmless(f"for_each: {entry.for_each}"), "cyan"))
+            rows.add_row("", "", "", Text(harmless(f"for_each: {entry.for_each}"), "cyan"))
         through = entry.for_each
         notes = [*([entry.item] if entry.item else []), *entry.notes]
         value = story.shown(entry.value, MAX_SHOWN)
-        rows.add_row(
-            *(Text(story.harmless(text)) for text in (entry.path, value, kind_of(entry.value), "; ".join(notes)))
-        )
+        rows.add_row(*(Text(harmless(text)) for text in (entry.path, value, kind_of(entry.value), "; ".join(notes))))
     console.print(rows)

@@ -10,8 +10,9 @@ import click
 from bridge import settings
 from bridge.bootstrap import now
 from bridge.cli import story
-from bridge.cli.common import console, find_source, request_of, when
+from bridge.cli.common import find_source, request_of, when
 from bridge.cli.given import content_of, stored_event
+from bridge.cli.terminal import console, echo, secho
 from bridge.cli.watch import watch
 from bridge.errors import BridgeError
 from bridge.mapping.files import SUFFIXES
@@ -81,7 +82,7 @@ def watch_files(run: Callable[[], object], paths: list[Path]) -> None:
         try:
             run()
         except BridgeError as error:
-            click.secho(str(error), fg="red")
+            secho(str(error), fg="red")
         names = " or ".join(str(path) for path in paths if path.exists())
         console.print(f"-- {names} is watched: Ctrl-C ends --", style="dim", markup=False)
 
@@ -89,7 +90,7 @@ def watch_files(run: Callable[[], object], paths: list[Path]) -> None:
 
 
 def show_json(made: Preview) -> None:
-    click.echo(json.dumps(preview.as_json(made), ensure_ascii=False, indent=2, default=str))
+    echo(json.dumps(preview.as_json(made), ensure_ascii=False, indent=2, default=str))
 
 
 def show_changes(made: Preview) -> None:

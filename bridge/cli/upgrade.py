@@ -3,6 +3,7 @@
 import click
 
 from bridge import bootstrap, settings
+from bridge.cli.terminal import echo
 
 
 @click.command("upgrade")
@@ -14,5 +15,5 @@ def command() -> None:
     """
     store = bootstrap.build_store(settings.load())
     before, after = store.upgrade()
-    click.echo(f"the tables are of version {after}" + ("" if before == after else f" now (before: {before or 'none'})"))
+    echo(f"the tables are of version {after}" + ("" if before == after else f" now (before: {before or 'none'})"))
     store.close()

@@ -34,7 +34,7 @@ def command() -> None:
     signal.signal(signal.SIGHUP, lambda _number, _frame: reloader.ask())
     reloader.start()
     worker.start()
-    click.echo(f"metronome-bridge delivers to {values.metronome_base_url}", err=True)
+    logs.announce(f"metronome-bridge delivers to {values.metronome_base_url}")
     stop.wait()
     reloader.stop()
     in_time = worker.stop(values.stop_seconds)

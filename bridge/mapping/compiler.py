@@ -215,7 +215,9 @@ class Compiler:
         secret = str(self.filled(text, path))
         if len(self.unset) > unset:
             return None
-        if problem := sender.check_secret(secret):
+        if secret != secret.strip():
+            self.report(path, "this secret has white space around it: remove it where it is set", code="secret-invalid")
+        elif problem := sender.check_secret(secret):
             self.report(path, f"this secret ({sender.credential}) {problem}", code="secret-invalid")
         return secret
 

@@ -1,6 +1,8 @@
 """Keeps what was refused while a source is being set up, and says what is wrong with it."""
 
+import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Protocol
 
 import structlog
@@ -17,8 +19,14 @@ log = structlog.get_logger()
 #: How much of a body is kept.
 MAX_BODY_BYTES = 64 << 10
 MAX_REASON_LENGTH = 500
+#: How much more is read, so that a secret which the end cuts in two is still seen.
+MARGIN_BYTES = 1 << 10
 #: How long the database is left alone once there is no more room, or no more time.
 REST = 10 * SECOND
+#: How often requests of one source are diagnosed and kept: nobody has proven anything yet, and each costs some of a
+#: processor. So many at once, and then one in so long.
+BURST = 5
+INTERVAL = 2 * SECOND
 
 
 class Known(Protocol):
@@ -34,6 +42,9 @@ class Capturer:
         self.known = known
         #: Until when not to look again, and what was seen: whether the source still captures.
         self._seen: dict[tuple[str, str], tuple[int, bool]] = {}
+        #: By source: until when its turns are taken (GCRA: https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm).
+        self._taken: dict[str, int] = {}
+        self._lock = threading.Lock()
 
     def capture(self, source: Source, request: Request, reason: str, now: int) -> bool:
         """Keep it if the mapping file says so and there is room. Whether the source still captures."""
@@ -41,19 +52,31 @@ class Capturer:
             return False
         which = (source.name, source.digest)
         until, captures = self._seen.get(which, (0, False))
-        if now < until:
+        if now < until or not self.has_turn(source.name, now):
             return captures
         captures = now < self.captures.began(*which, now) + source.capture.hours * HOUR
-        if not captures or not self.keep(source, request, reason, now):
-            self._seen[which] = (now + REST, captures)
+        is_kept = captures and self.keep(source, request, reason, now)
+        self._seen[which] = (0 if is_kept else now + REST, captures)
         return captures
 
+    def has_turn(self, source: str, now: int) -> bool:
+        with self._lock:
+            taken = max(self._taken.get(source, 0), now)
+            if taken - now > (BURST - 1) * INTERVAL:
+                return False
+            self._taken[source] = taken + INTERVAL
+            return True
+
     def keep(self, source: Source, request: Request, reason: str, now: int) -> bool:
+        most = source.capture.requests if source.capture else 0
+        if self.captures.is_full(source.name, most):
+            return False
         sources = self.known.sources
         findings = diagnose(Case(source, request, now, sources))
         log.warning("captured", source=source.name, reason=reason, findings=findings)
         every = [secret for one in sources.values() for secret in one.secrets]
-        redacted = redact(request, every)
+        begun = replace(request, body=request.body[: MAX_BODY_BYTES + MARGIN_BYTES])
+        redacted = redact(begun, every, source.sender.secret_places)
         kept = Request(redacted.method, redacted.target, redacted.headers, redacted.body[:MAX_BODY_BYTES])
         capture = Capture(
             source=source.name,
@@ -63,4 +86,4 @@ class Capturer:
             request=kept,
             is_whole=kept.body == request.body,
         )
-        return self.captures.add(capture, source.capture.requests if source.capture else 0)
+        return self.captures.add(capture, most)

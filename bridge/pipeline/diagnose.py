@@ -1,13 +1,16 @@
 """Why a request was refused: what would have to be otherwise for it to be accepted. Pure.
 
 Each suspicion is tried by verifying again with one thing changed, so a finding is never a guess; and it never says what
-the right signature would have been.
+the right signature would have been. Who posted has proven nothing, so the work is bounded: by the size of the body, by
+the times that headers may mention, and by how often anything is verified.
 """
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
+from itertools import islice
 
 import orjson
 
@@ -24,6 +27,33 @@ _NUMBER = re.compile(r"\b\d{10}(?:\d{3})?\b")
 DIGITS_OF_SECONDS = 10
 
 
+#: A larger body is not diagnosed: each suspicion hashes it, and many read it.
+MAX_BODY_BYTES = 64 << 10
+TOO_LARGE = f"more than {MAX_BODY_BYTES >> 10} KiB are not looked into: have the sender send something smaller"
+#: How often a request is verified again.
+MAX_TRIES = 100
+#: How many of the times that headers mention are tried, the nearest first, and how much of a header is read for them.
+MAX_TIMES = 8
+MAX_READ = 512
+MAX_DATE_LENGTH = 64
+
+
+class OutOfTriesError(Exception):
+    """Everything that may be tried was tried."""
+
+
+class Tries:
+    """How often something was verified for one request."""
+
+    def __init__(self, most: int = MAX_TRIES) -> None:
+        self.left = most
+
+    def take(self) -> None:
+        if not self.left:
+            raise OutOfTriesError
+        self.left -= 1
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """A request that was refused, and everything that bears on it."""
@@ -33,11 +63,17 @@ class Case:
     now: int
     #: By their names, this one included.
     sources: Mapping[str, Source]
+    tries: Tries = field(default_factory=Tries)
 
     def accepts(self, **otherwise: object) -> bool:
         """Whether it is verified with something changed: `request`, `secrets` or `now`."""
         given = {"request": self.request, "secrets": self.source.secrets, "now": self.now, **otherwise}
-        return verifies(self.source, given["request"], given["secrets"], given["now"])
+        return self.verifies(self.source, given["request"], given["secrets"], given["now"])
+
+    def verifies(self, source: Source, request: object, secrets: object, now: object) -> bool:
+        """Raises OutOfTriesError."""
+        self.tries.take()
+        return verifies(source, request, secrets, now)
 
 
 def verifies(source: Source, request: object, secrets: object, now: object) -> bool:
@@ -53,11 +89,18 @@ def verifies(source: Source, request: object, secrets: object, now: object) -> b
 
 def diagnose(case: Case) -> tuple[str, ...]:
     """What was found, the likeliest first. Empty: nothing that is tried here helps."""
-    return tuple(finding for suspect in SUSPICIONS for finding in suspect(case))
+    if len(case.request.body) > MAX_BODY_BYTES:
+        return (TOO_LARGE,)
+    found: list[str] = []
+    with suppress(OutOfTriesError):
+        for suspect in SUSPICIONS:
+            found.extend(suspect(case))
+    return tuple(found)
 
 
 def clock(case: Case) -> Iterator[str]:
-    for signed_at in sorted(set(signing_times(case.request))):
+    times_given = set(islice(signing_times(case.request), MAX_TRIES))
+    for signed_at in sorted(times_given, key=lambda at: abs(at - case.now))[:MAX_TIMES]:
         if case.accepts(now=signed_at):
             seconds = abs(case.now - signed_at) // SECOND
             when = "before it arrived" if signed_at < case.now else "after it arrived"
@@ -71,11 +114,11 @@ def clock(case: Case) -> Iterator[str]:
 def signing_times(request: Request) -> Iterator[int]:
     """Every time that a header mentions."""
     for value in request.headers.values():
-        for number in _NUMBER.findall(value):
+        for number in _NUMBER.findall(value[:MAX_READ]):
             yield int(number) * (SECOND if len(number) == DIGITS_OF_SECONDS else MILLISECOND)
         for read in (times.from_iso, http_date):
             try:
-                yield read(value)
+                yield read(value[:MAX_DATE_LENGTH])
             except (ValueError, OverflowError):
                 continue
 
@@ -129,7 +172,7 @@ def mixed_up(case: Case) -> Iterator[str]:
             continue
         if case.accepts(secrets=other.secrets):
             yield f"it is signed with a secret of the source {name}: the secrets, or the URLs, are mixed up"
-        elif verifies(other, case.request, other.secrets, case.now):
+        elif case.verifies(other, case.request, other.secrets, case.now):
             yield f"the source {name} would accept it: the sender was given the wrong URL"
 
 

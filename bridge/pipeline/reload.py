@@ -1,5 +1,6 @@
 """Watches the mapping files of a running process, and has changed ones take the place of those in use."""
 
+import math
 import threading
 from collections.abc import Callable, Collection
 
@@ -10,10 +11,13 @@ from bridge.mapping.live import Folder, Live, News, What
 from bridge.pipeline import redo
 from bridge.pipeline.translate import no_mapping
 from bridge.store import Store
+from bridge.supervisor import Supervisor
 from bridge.times import to_iso
 
 log = structlog.get_logger()
 
+#: How long to wait at a time, so that the heartbeat of a thread with nothing to do goes on.
+LONGEST_PAUSE_SECONDS = 30.0
 #: Events that are taken up again in one go.
 STEP = 1000
 
@@ -30,6 +34,7 @@ class Reloader:
         every_seconds: float,
         grace: int,
         adopt: Callable[[Collection[str]], object],
+        supervisor: Supervisor | None = None,
     ) -> None:
         """`adopt` is told of sources that this process did not know before."""
         self.live = live
@@ -38,12 +43,13 @@ class Reloader:
         self.every_seconds = every_seconds
         self.grace = grace
         self.adopt = adopt
+        self.supervisor = supervisor or Supervisor()
         self.unreadable = False
         self.asked = threading.Event()
         self.stopping = threading.Event()
 
     def start(self) -> None:
-        threading.Thread(target=self.run, name="bridge-reloader", daemon=True).start()
+        self.supervisor.start("reloader", self.run, self.stopping, longest_pause=LONGEST_PAUSE_SECONDS)
 
     def stop(self) -> None:
         self.stopping.set()
@@ -56,9 +62,18 @@ class Reloader:
     def run(self) -> None:
         self.take_up(list(self.live.sources))
         while not self.stopping.is_set():
-            at_once = self.asked.wait(self.every_seconds or None)
+            at_once = self.wait()
             self.asked.clear()
             self.look(at_once=at_once)
+
+    def wait(self) -> bool:
+        """Returns when it is time to look: whether because it was asked to. Without an interval only that counts."""
+        left = self.every_seconds or math.inf
+        while left > 0:
+            if self.supervisor.wait(self.asked, min(left, LONGEST_PAUSE_SECONDS)):
+                return True
+            left -= LONGEST_PAUSE_SECONDS
+        return False
 
     def look(self, *, at_once: bool = False) -> None:
         now = self.clock()
@@ -103,7 +118,7 @@ def say(news: News) -> None:
         log.info("mapping taken up", what=news.what, **facts)
 
 
-def adopt(store: Store, sources: Collection[str]) -> int:
+def adopt(store: Store, sources: Collection[str], beat: Callable[[], None] = lambda: None) -> int:
     """Take up events that failed because whoever translated them did not know their source yet. How many.
 
     One pass: another process may not know it even now, and takes them up when it does.
@@ -112,6 +127,7 @@ def adopt(store: Store, sources: Collection[str]) -> int:
     for source in sources:
         last = 0
         while numbers := store.events.failed_for(source, no_mapping(source), last, STEP):
+            beat()
             taken += redo.replay(store, numbers)
             last = numbers[-1]
     if taken:

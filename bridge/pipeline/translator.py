@@ -19,6 +19,8 @@ MOST_CHANGES = 2000
 LONGEST_BATCH = 250 * MILLISECOND
 #: How long to leave a database alone that does not answer.
 STORE_PAUSE_SECONDS = 1.0
+#: How long to rest at most. What is received ends it earlier.
+LONGEST_REST_SECONDS = 5.0
 UNSTORABLE = "the database does not take what its rules make of it"
 
 
@@ -47,13 +49,18 @@ class Translator:
         """There are received events, or the process is to stop."""
         self.news.set()
 
-    def run(self, stopping: Stop, announce: Callable[[], object]) -> None:
-        """Translate whenever there is something, until told to stop. `announce` is called after each batch."""
+    def run(self, stopping: Stop, announce: Callable[[], object], beat: Callable[[], object]) -> None:
+        """Translate whenever there is something, until told to stop.
+
+        `announce` is called after each batch, and `beat` with each round.
+        """
         while not stopping.is_set():
-            self.news.wait()
+            beat()
+            self.news.wait(LONGEST_REST_SECONDS)
             self.news.clear()
             try:
                 while not stopping.is_set() and self.step():
+                    beat()
                     announce()
             except StoreError as error:
                 log.warning("store unavailable", error=str(error))

@@ -13,14 +13,15 @@ from bridge.model import Endpoint
 from bridge.pipeline.deliver import Deliverer
 from bridge.pipeline.gate import Held
 from bridge.pipeline.gatekeeper import Gatekeeper
-from bridge.pipeline.janitor import Janitor
+from bridge.pipeline.janitor import REST_SECONDS, Janitor
 from bridge.pipeline.resolve import Resolver
-from bridge.pipeline.translator import Translator
+from bridge.pipeline.translator import LONGEST_REST_SECONDS, Translator
 from bridge.store import Store
 from bridge.store.entities import Claim
 from bridge.store.glance import Glance
 from bridge.store.lanes import Lane, lookup_endpoint, turn
 from bridge.store.references import Question
+from bridge.supervisor import Supervisor
 from bridge.times import SECOND
 
 log = structlog.get_logger()
@@ -63,6 +64,7 @@ class Worker:
         threads: int,
         janitor: Janitor | None = None,
         crowded: Callable[[], bool] = lambda: False,
+        supervisor: Supervisor | None = None,
     ) -> None:
         """`crowded`: returns whether webhooks keep this process busy."""
         self.store = store
@@ -76,6 +78,7 @@ class Worker:
         self.threads = threads
         self.janitor = janitor
         self.crowded = crowded
+        self.supervisor = supervisor or Supervisor()
         self.jobs: queue.SimpleQueue[tuple[Job, Held] | None] = queue.SimpleQueue()
         self.lock = threading.Lock()
         #: Jobs that are handed out, and how many of them are lookups.
@@ -90,18 +93,18 @@ class Worker:
 
     def start(self) -> None:
         self.store.signal.listen()
-        names: dict[str, Callable[[], object]] = {
-            "dispatcher": self.dispatch,
-            "translator": partial(self.translator.run, self.stopping, self.store.signal.notify),
-            **{f"delivery-{n + 1}": self.work for n in range(self.threads)},
-        }
-        if self.janitor:
-            names["janitor"] = partial(self.janitor.run, self.stopping.wait)
+        start, stopping, lease = self.supervisor.start, self.stopping, self.lease_for / SECOND
+        translate = partial(self.translator.run, stopping, self.store.signal.notify, self.supervisor.beat)
         self.running = [
-            threading.Thread(target=target, name=f"bridge-{name}", daemon=True) for name, target in names.items()
+            start("dispatcher", self.dispatch, stopping, longest_pause=LONGEST_PAUSE / SECOND),
+            start("translator", translate, stopping, longest_pause=LONGEST_REST_SECONDS),
         ]
-        for thread in self.running:
-            thread.start()
+        for n in range(self.threads):
+            name = f"delivery-{n + 1}"
+            self.running.append(start(name, self.work, stopping, longest_pause=lease, kind="delivery", lease=lease))
+        if self.janitor:
+            prune = partial(self.janitor.run, partial(self.supervisor.wait, stopping))
+            self.running.append(start("janitor", prune, stopping, longest_pause=REST_SECONDS))
 
     def stop(self, seconds: float) -> bool:
         """Begin nothing new, finish what is in flight, give the rest back. False if that took longer than `seconds`."""
@@ -115,6 +118,7 @@ class Worker:
 
     def dispatch(self) -> None:
         while not self.stopping.is_set():
+            self.supervisor.beat()
             try:
                 if self.crowded():
                     self.stopping.wait(BUSY_PAUSE_SECONDS)
@@ -193,7 +197,8 @@ class Worker:
             job, held = taken
             healthy = False
             try:
-                healthy = self.do(job, held)
+                with self.supervisor.busy():
+                    healthy = self.do(job, held)
             except StoreError as error:
                 # The lease ends by itself, and the job is done again.
                 log.warning("store unavailable", error=str(error))
@@ -217,10 +222,11 @@ class Worker:
         except StoreError as error:
             # The place at the gate is free again when permits end.
             log.warning("store unavailable", error=str(error))
-        with self.lock:
-            self.taken -= 1
-            self.lookups -= isinstance(job, Question)
-        self.store.signal.notify()
+        finally:
+            with self.lock:
+                self.taken -= 1
+                self.lookups -= isinstance(job, Question)
+            self.store.signal.notify()
 
     def release(self, job: Job) -> None:
         """Give back what was claimed but not begun."""

@@ -10,7 +10,7 @@ from bridge.errors import NotThisShapeError
 from bridge.model import Event, Request
 from bridge.payload import describe, parse_object
 from bridge.senders import signatures
-from bridge.senders.base import Secrets, Sender, digest_of, name_of, unnamed
+from bridge.senders.base import Secrets, Sender, bounded, digest_of, name_of, unnamed
 
 #: It comes as X-Attio-Signature too, with the same value.
 SIGNATURE = "Attio-Signature"
@@ -29,7 +29,7 @@ def read(request: Request, now: int) -> list[Event]:
     if not isinstance(elements, list):
         raise NotThisShapeError(f"events is {describe(elements)}: a list was expected")
     delivery = name_of(request.header(DELIVERY) or unnamed(request.body, None, now), DELIVERY)
-    return [read_element(element, f"{delivery}:{position}") for position, element in enumerate(elements)]
+    return [read_element(element, f"{delivery}:{position}") for position, element in enumerate(bounded(elements))]
 
 
 def read_element(element: Any, identity: str) -> Event:

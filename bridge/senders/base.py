@@ -4,12 +4,12 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from marshmallow import Schema
 
-from bridge.errors import NotThisShapeError, SignError
+from bridge.errors import NotThisShapeError, SignError, TooMuchError
 from bridge.model import Event, Request
 from bridge.payload import describe
 
@@ -17,8 +17,11 @@ from bridge.payload import describe
 Secrets = Sequence[str]
 Unwrap = Callable[[Request, Secrets, int], list[Event]]
 Read = Callable[[Request, int], list[Event]]
+Sized = TypeVar("Sized", bound=Sequence[Any])
 
 MAX_NAME_LENGTH = 255
+#: How many events one request may bring. Vendors send a hundred or so; a body of a megabyte could hold half a million.
+MAX_EVENTS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,11 @@ def no_handshake(_request: Request, **_: Any) -> Answer | None:
 
 def no_objection(secret: str, **_: Any) -> None:
     """Any text can be the secret."""
+
+
+def no_places(_options: Mapping[str, Any]) -> tuple[str, ...]:
+    """No option says where the secret itself is."""
+    return ()
 
 
 def nothing_open(_options: Mapping[str, Any]) -> None:
@@ -79,6 +87,10 @@ class Sender:
     weak: str | None = None
     #: Options -> what they leave open beside that, and the remedy.
     leaves_open: Callable[[Mapping[str, Any]], str | None] = nothing_open
+    #: Options -> names of headers and parameters that carry the secret itself, where its name does not tell.
+    places: Callable[[Mapping[str, Any]], tuple[str, ...]] = no_places
+    #: What those are with the options filled in.
+    secret_places: tuple[str, ...] = ()
     #: Event pattern -> all the paths that such events have, where the vendor sends ids and no content.
     thin: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     #: Request -> what the vendor wants to read before it sends any event. Raises NotThisShapeError.
@@ -107,7 +119,18 @@ class Sender:
             check_secret=partial(self.check_secret, options=options),
             undated=None if options.get("event_time") else self.undated,
             weak=self.leaves_open(options) or self.weak,
+            secret_places=self.places(options),
         )
+
+
+def bounded(elements: Sized) -> Sized:
+    """Returns the elements of a batch. Raises TooMuchError if there are too many to make an event of each."""
+    if len(elements) > MAX_EVENTS:
+        raise TooMuchError(
+            f"the request holds {len(elements)} events: at most {MAX_EVENTS} are accepted at a time, so send smaller"
+            " batches"
+        )
+    return elements
 
 
 def name_of(value: Any, what: str) -> str:

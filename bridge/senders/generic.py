@@ -10,7 +10,7 @@ from bridge import times
 from bridge.errors import NotThisShapeError
 from bridge.model import Event, Request
 from bridge.payload import MISSING, describe, parse, walk
-from bridge.senders.base import digest_of, name_of, unnamed
+from bridge.senders.base import bounded, digest_of, name_of, unnamed
 
 HEADER = "header:"
 UNITS = {"seconds": times.SECOND, "milliseconds": times.MILLISECOND, "microseconds": 1}
@@ -59,7 +59,7 @@ def read_batch(elements: list[Any], request: Request, read_one: Callable[[Any, i
         except NotThisShapeError as error:
             return Event.unreadable(digest_of(f"{n}-{body}".encode()), element, str(error))
 
-    return [read_element(element, n) for n, element in enumerate(elements)]
+    return [read_element(element, n) for n, element in enumerate(bounded(elements))]
 
 
 def read_event(

@@ -19,7 +19,7 @@ from bridge.errors import NotThisShapeError, NotVerifiedError, SignError
 from bridge.model import Event, Request
 from bridge.payload import describe, parse
 from bridge.senders import signatures
-from bridge.senders.base import Secrets, Sender, digest_of, joined, name_of, unnamed
+from bridge.senders.base import Secrets, Sender, bounded, digest_of, joined, name_of, unnamed
 from bridge.senders.reading import epoch_time
 from bridge.times import MILLISECOND
 
@@ -118,7 +118,7 @@ def urls(request: Request) -> Iterator[str]:
 def read(request: Request, now: int) -> list[Event]:
     body = parse(request.body)
     if isinstance(body, list):
-        return [read_element(element) for element in body]
+        return [read_element(element) for element in bounded(body)]
     if not isinstance(body, dict):
         raise NotThisShapeError(f"the body is {describe(body)}: a list of events or one object was expected")
     if not TYPES.isdisjoint(body):

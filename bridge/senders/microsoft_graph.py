@@ -20,7 +20,7 @@ from bridge.errors import NotThisShapeError, NotVerifiedError
 from bridge.model import Event, Request
 from bridge.payload import describe, parse_object
 from bridge.senders import signatures
-from bridge.senders.base import Answer, Secrets, Sender, digest_of, name_of, unnamed
+from bridge.senders.base import Answer, Secrets, Sender, bounded, digest_of, name_of, unnamed
 
 STATE = "clientState"
 TOKEN = "validationToken"  # noqa: S105 - the name of a parameter
@@ -77,7 +77,7 @@ def elements_of(request: Request) -> list[Any]:
     elements = parse_object(request.body).get("value")
     if not isinstance(elements, list):
         raise NotThisShapeError(f"value is {describe(elements)}: a list of notifications was expected")
-    return elements
+    return bounded(elements)
 
 
 def is_proven(element: Any, secrets: Secrets) -> bool:

@@ -16,7 +16,7 @@ from bridge.errors import NotThisShapeError
 from bridge.model import Event, Request
 from bridge.payload import describe, parse_object
 from bridge.senders import basic, generic
-from bridge.senders.base import Secrets, Sender, compose_json, digest_of, name_of
+from bridge.senders.base import MAX_NAME_LENGTH, Secrets, Sender, compose_json, digest_of, name_of
 from bridge.senders.reading import epoch_time
 from bridge.times import MILLISECOND, SECOND
 
@@ -29,6 +29,8 @@ ACTIONS = {"added": "create", "updated": "change", "merged": "change", "deleted"
 #: Where version 1 says when: the finest that is there counts.
 TIMES = {"timestamp_micro": 1, "timestamp_milli": MILLISECOND, "timestamp": SECOND}
 
+#: An address, the field with the most parts, has about a dozen. Each part is written with the name of its field.
+MAX_PARTS = 32
 #: https://pipedrive.readme.io/docs/core-api-concepts-custom-fields
 _CUSTOM_FIELD = re.compile(r"[0-9a-f]{40}(_\w+)?", re.ASCII)
 
@@ -118,6 +120,8 @@ def plain_field(key: str, field: Mapping[str, Any]) -> dict[str, Any]:
 
     Options are known by their ids: one as text, several joined by commas.
     """
+    if len(key) > MAX_NAME_LENGTH or len(field) > MAX_PARTS:
+        return {key: field}
     if "value" in field:
         parts = {f"{key}_{part}": inner for part, inner in field.items() if part not in ("type", "value")}
         return {key: field["value"], **parts}

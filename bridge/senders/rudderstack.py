@@ -30,5 +30,6 @@ SENDER = Sender(
     read=read,
     sign=token.sign,
     options=token.PlaceSchema,
+    places=token.places,
     weak="signs nothing, so whoever has the token can post anything: make it long and random, and serve HTTPS only",
 )

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import orjson
 from lxml import etree
 from marshmallow import Schema, fields, validate
 
@@ -19,7 +20,7 @@ from bridge.errors import NotThisShapeError, NotVerifiedError, SignError
 from bridge.model import Event, Request
 from bridge.payload import describe
 from bridge.senders import signatures
-from bridge.senders.base import Answer, Secrets, Sender, digest_of, name_of
+from bridge.senders.base import Answer, Secrets, Sender, bounded, digest_of, name_of
 
 PARAMETER = "secret"
 
@@ -88,7 +89,7 @@ def events_of(notifications: etree._Element, _now: int) -> list[Event]:
     elements = notifications.findall("out:Notification", NAMES)
     if not elements:
         raise NotThisShapeError("the message has no Notification")
-    return [read_element(element, common) for element in elements]
+    return [read_element(element, common) for element in bounded(elements)]
 
 
 def read_element(element: etree._Element, common: Mapping[str, str]) -> Event:
@@ -104,7 +105,8 @@ def read_element(element: etree._Element, common: Mapping[str, str]) -> Event:
             payload=payload,
         )
     except NotThisShapeError as error:
-        return Event.unreadable(digest_of(etree.tostring(element)), payload, str(error))
+        # Of what is its own: written as XML it would repeat every namespace of the envelope.
+        return Event.unreadable(digest_of(orjson.dumps([payload["Id"], record])), payload, str(error))
 
 
 def text_of(parent: etree._Element, name: str) -> str:

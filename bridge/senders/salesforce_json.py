@@ -72,5 +72,6 @@ SENDER = Sender(
     sign=sign,
     check_secret=check_secret,
     options=OptionsSchema,
+    places=lambda options: (options["header"],) if "header" in options else (),
     weak="signs nothing, so whoever has the secret can post anything: make it long and random, and serve HTTPS only",
 )

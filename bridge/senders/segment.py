@@ -81,6 +81,7 @@ SENDER = Sender(
     read=read,
     sign=sign,
     options=OptionsSchema,
+    places=lambda options: (options["batch_token_header"],) if "batch_token_header" in options else (),
     weak="signs only the first event of a batch, so batches are refused: set Batch Size to 0 in Segment, or send a"
     " secret in a header and name that with options.batch_token_header",
 )

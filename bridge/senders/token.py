@@ -63,6 +63,10 @@ def place_of(options: Mapping[str, Any]) -> tuple[str, str]:
     return header, options.get("prefix", default)
 
 
+def places(options: Mapping[str, Any]) -> tuple[str, ...]:
+    return (options.get("parameter") or place_of(options)[0],)
+
+
 def sign(request: Request, secret: str, _now: int, *, options: Mapping[str, Any]) -> Request:
     if parameter := options.get("parameter"):
         separator = "&" if urlsplit(request.target).query else "?"
@@ -80,5 +84,6 @@ SENDER = Sender(
     read=generic.read,
     sign=sign,
     options=OptionsSchema,
+    places=places,
     undated="name its place with options.event_time",
 )

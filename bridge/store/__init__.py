@@ -20,6 +20,7 @@ from bridge.store.references import References
 from bridge.store.retention import Retention
 from bridge.store.schema import check, upgrade
 from bridge.store.signal import Signal, signal_of
+from bridge.supervisor import Supervisor
 
 __all__ = ["Store", "open_store"]
 
@@ -63,7 +64,13 @@ class Store:
 
 
 def open_store(
-    url: str, connections: int, lookup_cache: int, *, pooled_by: str = "none", server_clock: bool = False
+    url: str,
+    connections: int,
+    lookup_cache: int,
+    supervisor: Supervisor | None = None,
+    *,
+    pooled_by: str = "none",
+    server_clock: bool = False,
 ) -> Store:
     """Connects when first used. `lookup_cache`: for how many microseconds answers to lookups are trusted.
 
@@ -91,5 +98,5 @@ def open_store(
         glances=Glances(database),
         backlog=Backlog(database),
         retention=Retention(database),
-        signal=signal_of(database),
+        signal=signal_of(database, supervisor),
     )

@@ -40,6 +40,11 @@ class Captures:
 
         return self.database.transact(put)
 
+    def is_full(self, source: str, most: int) -> bool:
+        """Whether there are `most` of this source already."""
+        with self.database.read() as connection:
+            return self.count(connection, source) >= most
+
     def count(self, connection: Connection, source: str) -> int:
         counted = select(func.count()).select_from(captures).where(captures.c.source == source)
         return int(connection.execute(counted).scalar_one())

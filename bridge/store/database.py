@@ -3,7 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,6 +34,7 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.sql import ColumnElement
 
+from bridge import private
 from bridge.errors import LockedError, SettingError, StoreError, TryAgainError, UnstorableError
 from bridge.store.turns import Turns
 
@@ -288,6 +289,10 @@ def sqlite_engine(url: Any, synchronous: str, connections: int) -> Engine:
         connect_args={"timeout": PATIENCE_SECONDS, "check_same_thread": False, "isolation_level": None},
     )
 
+    @event.listens_for(engine, "do_connect")
+    def create(*_: Any) -> None:
+        create_privately(str(url.database))
+
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
@@ -297,6 +302,16 @@ def sqlite_engine(url: Any, synchronous: str, connections: int) -> Engine:
         cursor.close()
 
     return engine
+
+
+def create_privately(path: str) -> None:
+    """SQLite gives its -wal and -shm files the mode of the database: https://www.sqlite.org/src/doc/trunk/src/os_unix.c
+
+    A path that cannot be created is SQLite's to complain about, and a URI its to read.
+    """
+    if not path.startswith("file:"):
+        with suppress(OSError):
+            private.create(path)
 
 
 def postgres_engine(url: Any, connections: int, *, is_pooled: bool) -> Engine:

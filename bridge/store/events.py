@@ -1,7 +1,8 @@
 """Events as remembered: added once, translated once, listed and replayed at will."""
 
+import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -23,6 +24,7 @@ from sqlalchemy import (
     update,
 )
 
+from bridge.errors import TooMuchError
 from bridge.model import Change, Event, EventState, StoredEvent
 from bridge.store.changes import Changes
 from bridge.store.clock import SERVER_RECEIPT, not_before_last_receipt
@@ -62,8 +64,10 @@ class Translated:
 COUNTED = (EventState.RECEIVED, EventState.FAILED, EventState.IGNORED)
 #: How much payload one transaction translates, unless one event has more. Read, JSON may take 25 times as much memory.
 MAX_BYTES = 2 << 20
-#: How many changes one statement inserts.
-MOST_ROWS = 1000
+#: How much of rows one statement takes, unless one row has more, and how many rows: what is bound to it is copied
+#: several times on its way, and the database reads it as JSON.
+STATEMENT_BYTES = 512 << 10
+STATEMENT_ROWS = 1000
 #: No event has a higher number.
 ABOVE_ALL = 2**63 - 1
 
@@ -107,20 +111,33 @@ class Events:
         )
         self.oldest = oldest(payload_size(database))
 
-    def add(self, source: str, received: Sequence[Event], headers: Mapping[str, str], now: int) -> int:
+    def add(
+        self,
+        source: str,
+        received: Iterable[Event],
+        headers: Mapping[str, str],
+        now: int,
+        most_bytes: float = math.inf,
+    ) -> int:
         """Store what was not seen before, on disk when this returns. How many were new.
 
-        Requests that come at the same time are stored in one statement.
+        Requests that come at the same time are stored in one transaction. Raises TooMuchError, StoreError.
         """
         kept = orjson.dumps(headers).decode()
-        return self.intake.do([new_row(source, event, kept, now) for event in received])
+        return self.intake.do(list(rows_of(source, received, kept, now, most_bytes)))
 
     def store(self, requests: Sequence[Sequence[Row]]) -> list[int]:
         """How many events of each request were new."""
-        given = packed([row for request in requests for row in request])
-        new = self.database.transact_one(
-            lambda connection: Counter(map(tuple, connection.execute(self.insert, given))), durable=True
-        )
+        statements = list(chunks(row for request in requests for row in request))
+
+        def step(connection: Connection) -> Counter[tuple[str, str]]:
+            new: Counter[tuple[str, str]] = Counter()
+            for rows in statements:
+                new.update(map(tuple, connection.execute(self.insert, packed(rows))))
+            return new
+
+        run = self.database.transact_one if len(statements) == 1 else self.database.transact
+        new = run(step, durable=True)
         return [sum(take(new, row) for row in request) for request in requests]
 
     def known(self, source: str, ids: Sequence[str]) -> set[str]:
@@ -148,8 +165,8 @@ class Events:
             open_ = set(connection.scalars(STILL_RECEIVED, {"numbers": numbers}))
             ours = [(event, made) for event, made in done if event.id in open_]
             rows = [(event, change, made.digest) for event, made in ours for change in made.changes]
-            for start in range(0, len(rows), MOST_ROWS):
-                self.changes.append(connection, rows[start : start + MOST_ROWS], now)
+            for start in range(0, len(rows), STATEMENT_ROWS):
+                self.changes.append(connection, rows[start : start + STATEMENT_ROWS], now)
             self.mark(connection, ours)
             return len(ours)
 
@@ -255,6 +272,48 @@ def new_row(source: str, event: Event, headers: str, now: int) -> Row:
         "state": EventState.FAILED if event.problem else EventState.RECEIVED,
         "reason": event.problem and storable(event.problem),
     }
+
+
+def rows_of(
+    source: str, received: Iterable[Event], headers: str, now: int, most_bytes: float = math.inf
+) -> Iterator[Row]:
+    """One row at a time, so that what is too much is noticed before it is all written. Raises TooMuchError."""
+    taken = 0
+    for event in received:
+        row = new_row(source, event, headers, now)
+        taken += length(row["payload"])
+        if taken > most_bytes:
+            raise TooMuchError(
+                f"the events of this request would have more than {most_bytes} bytes, since each repeats what is said"
+                " once for all of them: send fewer events at a time"
+            )
+        yield row
+
+
+def size_of(row: Row) -> int:
+    """How many bytes its texts have."""
+    texts = (row["event_id"], row["event_type"], row["payload"], row["headers"], row["reason"] or "")
+    return sum(map(length, texts))
+
+
+def length(text: str) -> int:
+    """In bytes. Python knows without looking whether a text has characters of more than one."""
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """As many in each as one statement takes, but at least one."""
+    chunk: list[Row] = []
+    taken = 0
+    for row in rows:
+        size = size_of(row)
+        if chunk and (taken + size > STATEMENT_BYTES or len(chunk) == STATEMENT_ROWS):
+            yield chunk
+            chunk, taken = [], 0
+        chunk.append(row)
+        taken += size
+    if chunk:
+        yield chunk
 
 
 def timed(given: Values, *, by_server: bool) -> Values:

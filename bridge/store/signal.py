@@ -6,11 +6,12 @@ A signal may be missed or come for nothing: workers look for themselves every no
 import sqlite3
 import threading
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 
 import psycopg
 
-from bridge.store.database import NETWORK, PATIENCE_SECONDS, Database
+from bridge.store.database import NETWORK, PATIENCE_SECONDS, Database, create_privately
+from bridge.supervisor import Supervisor
 
 CHANNEL = "metronome_bridge"
 #: A notification is a commit, and would wait for the disk like any other: nothing is lost with it.
@@ -70,6 +71,7 @@ class SqliteSignal(Signal):
 
     @cached_property
     def connection(self) -> sqlite3.Connection:
+        create_privately(self.path)
         return sqlite3.connect(self.path, check_same_thread=False)
 
     def close(self) -> None:
@@ -81,9 +83,10 @@ class SqliteSignal(Signal):
 class PostgresSignal(Signal):
     """Other processes are told with NOTIFY, outside of the transaction that stores, so that nobody waits for it."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, supervisor: Supervisor) -> None:
         super().__init__()
         self.address = address
+        self.supervisor = supervisor
         self.stopping = threading.Event()
         self.news = threading.Event()
         self.lock = threading.Lock()
@@ -101,9 +104,9 @@ class PostgresSignal(Signal):
 
     def tell_others(self, connection: psycopg.Connection) -> None:
         """One NOTIFY for whatever was stored while the last one was on its way."""
-        self.news.wait()
-        self.news.clear()
-        connection.execute(NOTIFY)
+        if self.news.wait(PATIENCE_SECONDS):
+            self.news.clear()
+            connection.execute(NOTIFY)
 
     def hear_others(self, connection: psycopg.Connection) -> None:
         connection.execute(f"LISTEN {CHANNEL}")
@@ -111,16 +114,16 @@ class PostgresSignal(Signal):
             self.notify()
 
     def start(self, step: Callable[[psycopg.Connection], None], name: str) -> threading.Thread:
-        thread = threading.Thread(target=self.run, args=[step], name=f"bridge-{name}", daemon=True)
-        thread.start()
-        return thread
+        return self.supervisor.start(name, partial(self.run, step), self.stopping, longest_pause=PATIENCE_SECONDS)
 
     def run(self, step: Callable[[psycopg.Connection], None]) -> None:
         """Repeat a step, on a new connection whenever one breaks."""
         while not self.stopping.is_set():
+            self.supervisor.beat()
             try:
                 with psycopg.connect(self.address, autocommit=True, **NETWORK) as connection:
                     while not self.stopping.is_set():
+                        self.supervisor.beat()
                         step(connection)
             except psycopg.Error:
                 self.stopping.wait(RECONNECT_SECONDS)
@@ -131,8 +134,8 @@ class PostgresSignal(Signal):
         self.notify()
 
 
-def signal_of(database: Database) -> Signal:
+def signal_of(database: Database, supervisor: Supervisor | None = None) -> Signal:
     if database.is_sqlite:
         return SqliteSignal(str(database.url.database))
     # A session that listens is one that a pooler in transaction mode does not keep: workers look for themselves.
-    return Signal() if database.is_pooled else PostgresSignal(database.address)
+    return Signal() if database.is_pooled else PostgresSignal(database.address, supervisor or Supervisor())

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from bridge import private
 from bridge.errors import LockedError
 
 
@@ -59,6 +60,7 @@ class Turns:
     def open(self) -> int:
         """A descriptor of this process's own: one that was inherited would share its parent's lock."""
         if self.process != os.getpid():
+            private.create(self.path)
             self.file = self.path.open("ab", buffering=0)
             self.process = os.getpid()
             self.waiter = None

@@ -1,4 +1,7 @@
-"""GET /healthz: the process is alive. GET /readyz: it can take webhooks, and what stands in the way of delivery."""
+"""GET /healthz: the process and its threads are alive. GET /readyz: it can take webhooks and deliver.
+
+Whether a thread is alive does not depend on the database: an outage of it must not have processes restarted.
+"""
 
 from typing import Any
 
@@ -16,14 +19,27 @@ log = structlog.get_logger()
 blueprint = Blueprint("health", __name__)
 
 
+#: The kinds of threads without which nothing is delivered.
+DELIVERING = {"dispatcher", "delivery"}
+
+
 @blueprint.get("/healthz")
 def healthz() -> Response:
+    """503 if a thread hangs, which only a new process can help."""
+    bridge: Bridge = current_app.extensions["bridge"]
+    if late := bridge.supervisor.late():
+        ages = {name: round(age, 1) for name, age in late.items()}
+        log.error("threads hang: restart this process", threads=ages)
+        return Response(orjson.dumps({"status": "stuck", "threads": ages}), 503, content_type="application/json")
     return Response(b'{"status":"ok"}', content_type="application/json")
 
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    """200 if webhooks can be stored. A closed gate delays delivery and loses nothing, so it does not count against."""
+    """200 if webhooks can be stored, and delivered by this process where it delivers at all.
+
+    A closed gate delays delivery and loses nothing, so it does not count against.
+    """
     bridge: Bridge = current_app.extensions["bridge"]
     body: dict[str, Any] = {"status": "ready", "store": "ok"}
     body |= {"digest": bridge.mappings.digest, "mappings": mappings(bridge)}
@@ -33,7 +49,18 @@ def readyz() -> Response:
     except StoreError as error:
         log.warning("store unavailable", path="/readyz", error=str(error))
         body |= {"status": "not ready", "store": "unavailable: the log says why"}
+    body["threads"] = threads(bridge)
+    if out := sorted(DELIVERING.intersection(bridge.supervisor.out())):
+        body |= {"status": "not ready", "delivery": f"no thread works: {', '.join(out)}"}
     return Response(orjson.dumps(body), 200 if body["status"] == "ready" else 503, content_type="application/json")
+
+
+def threads(bridge: Bridge) -> dict[str, Any]:
+    """Each with the seconds since its last heartbeat or, while it is busy, since it took its job."""
+    return {
+        pulse.name: {"state": str(pulse.state), "age_seconds": round(pulse.age, 1), "restarts": pulse.restarts}
+        for pulse in bridge.supervisor.pulses()
+    }
 
 
 def mappings(bridge: Bridge) -> dict[str, Any]:

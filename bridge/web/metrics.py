@@ -16,6 +16,7 @@ from bridge.bootstrap import Bridge, now
 from bridge.errors import StoreError
 from bridge.mapping.files import Mappings
 from bridge.store import Store
+from bridge.web.vitals import of_process
 
 log = structlog.get_logger()
 blueprint = Blueprint("metrics", __name__)
@@ -34,6 +35,7 @@ class Figures(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield from of_mappings(self.bridge.mappings)
+        yield from of_process(self.bridge.supervisor)
         up = GaugeMetricFamily("bridge_store_up", "Whether the database answers.")
         try:
             found = list(of_store(self.bridge.store))

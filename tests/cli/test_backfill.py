@@ -71,6 +71,13 @@ def test_rejects_may_be_packed(backfill, put, tmp_path):
     assert b"nobody" in gzip.decompress((tmp_path / "r.csv.gz").read_bytes())
 
 
+@pytest.mark.parametrize("name", ["rejects.csv", "rejects.csv.gz"])
+def test_rejects_are_their_owners_alone(backfill, put, tmp_path, name):
+    """They hold what was in the rows."""
+    backfill(put("a.csv", BAD), *OPTIONS, "--rejects", tmp_path / name)
+    assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
+
+
 def test_the_file_that_is_read_is_not_overwritten_by_its_rejects(backfill, put):
     path = put("a.csv", BAD)
     assert backfill(path, *OPTIONS, "--rejects", path).exit_code == 2

@@ -4,9 +4,9 @@ from bridge.mapping.files import Mappings
 from bridge.mapping.live import Live
 from bridge.mapping.rules import CaptureRule, Source
 from bridge.model import Request
-from bridge.pipeline.capture import MAX_BODY_BYTES, REST, Capturer
+from bridge.pipeline.capture import BURST, INTERVAL, MAX_BODY_BYTES, REST, Capturer
 from bridge.senders import SENDERS
-from bridge.times import DAY, HOUR
+from bridge.times import DAY, HOUR, SECOND
 from tests.support.making import NOW
 
 REQUEST = Request("POST", "/webhooks/stripe?token=abc", {"cookie": "a=b", "host": "a.example"}, b"{}")
@@ -81,3 +81,26 @@ def test_old_captures_go_with_the_retention(store, capturer):
     capturer.capture(source(), REQUEST, "old", NOW)
     assert list(store.retention.prune(NOW + 1, 10)) == []
     assert store.captures.find("stripe") == []
+
+
+def test_a_flood_of_refused_requests_is_looked_into_now_and_then(store, capturer, monkeypatch):
+    looked = []
+    monkeypatch.setattr("bridge.pipeline.capture.diagnose", lambda case: looked.append(case.now) or ())
+    for number in range(10_000):
+        assert capturer.capture(source(requests=1000), REQUEST, "no", NOW + number * SECOND // 1000)
+    assert len(looked) == BURST + 10 * SECOND // INTERVAL - 1
+    assert len(store.captures.find("stripe")) == len(looked)
+
+
+def test_nothing_is_looked_into_when_there_is_no_room(capturer, monkeypatch):
+    assert capturer.capture(source(requests=1), REQUEST, "no", NOW)
+    monkeypatch.setattr("bridge.pipeline.capture.diagnose", None)
+    for hours in range(3):
+        assert capturer.capture(source(requests=1), REQUEST, "no", NOW + hours * HOUR)
+
+
+def test_a_secret_that_the_end_of_what_is_kept_cuts_in_two_is_not_kept(store, capturer):
+    body = b"x" * (MAX_BODY_BYTES - 5) + b" whsec_test " + b"y" * 5000
+    capturer.capture(source(), Request("POST", "/webhooks/stripe", {}, body), "no", NOW)
+    (kept,) = store.captures.find("stripe")
+    assert b"whse" not in kept.request.body

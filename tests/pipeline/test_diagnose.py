@@ -5,8 +5,11 @@ from types import MappingProxyType
 
 import pytest
 
+from bridge.errors import NotVerifiedError
 from bridge.mapping.rules import Source
-from bridge.pipeline.diagnose import Case, diagnose
+from bridge.model import Request
+from bridge.pipeline.diagnose import MAX_BODY_BYTES, MAX_TRIES, Case, diagnose, signing_times
+from bridge.senders import SENDERS
 from bridge.times import HOUR, SECOND
 from tests.senders.fixtures import load_everything, one, with_header
 from tests.senders.words import disclosed
@@ -102,3 +105,46 @@ def test_no_finding_discloses_a_secret_or_a_signature(fixture):
     for secrets in ([fixture.other_secret], [f" {secret} " for secret in fixture.secrets]):
         for finding in diagnose(case(fixture, now=fixture.arrival + HOUR + SECOND, secrets=tuple(secrets))):
             assert not disclosed(finding, fixture)
+
+
+class Counting:
+    """A sender that refuses everything, and counts how often it is asked."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def unwrap(self, *_):
+        self.asked += 1
+        raise NotVerifiedError("no")
+
+
+def hostile(**headers):
+    """A request that was refused, of which everything could be tried ten thousand times."""
+    counting = Counting()
+    sender = replace(SENDERS["stripe"], unwrap=counting.unwrap)
+    ours = Source("ours", "ours.yaml", sender, (), "d", ("whsec_ours",))
+    others = {f"other{n}": Source(f"other{n}", "x.yaml", sender, (), "d", (f"s{n}",)) for n in range(1000)}
+    request = Request("POST", "/webhooks/ours", headers, b'{"a":\n1}\n', ("https://a.example",))
+    return counting, Case(ours, request, STRIPE.arrival, {"ours": ours, **others})
+
+
+def test_however_many_sources_and_times_there_are_little_is_tried():
+    many = " ".join(str(1_700_000_000 + number) for number in range(100_000))
+    counting, case_ = hostile(**{f"x-{number}": many for number in range(50)}, host="a.example")
+    assert diagnose(case_) == ()
+    assert counting.asked <= MAX_TRIES
+    assert len(set(signing_times(case_.request))) < 100
+
+
+def test_the_time_that_is_right_is_found_among_others():
+    headers = {**STRIPE.request.headers, "x-other": " ".join(str(1_000_000_000 + n) for n in range(1000))}
+    request = replace(STRIPE.request, headers=headers)
+    (finding,) = diagnose(case(STRIPE, request=request, now=STRIPE.arrival + HOUR))
+    assert "the signature is right, but it was made" in finding
+
+
+def test_a_large_body_is_not_looked_into():
+    counting, case_ = hostile()
+    (finding,) = diagnose(replace(case_, request=replace(case_.request, body=b"x" * (MAX_BODY_BYTES + 1))))
+    assert "not looked into" in finding
+    assert counting.asked == 0

@@ -2,8 +2,9 @@ import threading
 
 import pytest
 
+from bridge.errors import StoreError
 from bridge.model import ChangeState, EventState, Reference
-from bridge.store import open_store
+from bridge.store import events, open_store
 from bridge.store.events import Translated
 from bridge.times import DAY, SECOND
 from tests.support.making import ENTITY_ID, NOW, asking, by_payload, change, event, translated
@@ -30,6 +31,28 @@ def test_a_repeated_event_is_stored_once(store):
     assert store.events.add("stripe", [event(), event("evt_2"), event("evt_2")], {}, NOW) == 1
     assert [found.event_id for found in store.events.find()] == ["evt_2", "evt_1"]
     assert store.events.find()[1].occurred_at == NOW
+
+
+def test_many_events_go_into_the_database_piece_by_piece_and_all_or_none(store, monkeypatch):
+    received = [event(f"evt_{number % 2500}", payload={"text": "é" * 500}) for number in range(2600)]
+    sizes = []
+    pack = events.packed
+    monkeypatch.setattr(events, "packed", lambda rows: sizes.append(len(pack(rows)["rows"].encode())) or pack(rows))
+    assert store.events.add("stripe", received, {}, NOW) == 2500
+    assert len(sizes) > 2
+    assert max(sizes) < 2 * events.STATEMENT_BYTES
+
+    def fail_at_the_third(rows):
+        sizes.append(0)
+        if len(sizes) == 3:
+            raise StoreError("the disk is full")
+        return pack(rows)
+
+    sizes.clear()
+    monkeypatch.setattr(events, "packed", fail_at_the_third)
+    with pytest.raises(StoreError):
+        store.events.add("other", received, {}, NOW)
+    assert not store.events.find(source="other")
 
 
 def test_of_requests_that_come_together_one_finds_an_event_new(store):

@@ -1,9 +1,18 @@
+import itertools
+import threading
+from contextlib import nullcontext
+from types import SimpleNamespace
+
+import pytest
+
+from bridge import bootstrap
 from bridge.bootstrap import now
 from bridge.errors import StoreError
 from bridge.mapping.documents import Problem
 from bridge.mapping.files import Mappings
 from bridge.model import Cause, GateState
-from bridge.times import HOUR
+from bridge.times import HOUR, SECOND
+from tests.web.test_metrics import scraped
 
 
 def test_a_live_process_says_so_even_if_its_store_is_away(client):
@@ -73,3 +82,113 @@ def test_a_source_whose_file_was_never_good_asks_senders_to_come_back(client):
     response = client.post("/webhooks/erp", data=b"{}")
     assert (response.status_code, response.get_json()["error"]["code"]) == (503, "source_closed")
     assert client.post("/webhooks/crm", data=b"{}").status_code == 404
+
+
+@pytest.fixture
+def clock(client, monkeypatch):
+    """The clock of heartbeats, which stands until it is set."""
+    made = SimpleNamespace(now=bootstrap.steady())
+    monkeypatch.setattr(client.bridge.supervisor, "clock", lambda: made.now)
+    return made
+
+
+@pytest.fixture
+def hanging(client):
+    """Starts threads that wait: in their loop, or with a job that they took."""
+    free, stopping = threading.Event(), threading.Event()
+    supervisor = client.bridge.supervisor
+
+    def hang(name, *, lease=None):
+        begun = threading.Event()
+
+        def loop():
+            with supervisor.busy() if lease else nullcontext():
+                begun.set()
+                free.wait()
+
+        kind = name.partition("-")[0]
+        supervisor.start(name, loop, stopping, longest_pause=1, kind=kind, lease=lease)
+        assert begun.wait(30)
+
+    yield hang
+    stopping.set()
+    free.set()
+
+
+def test_a_process_with_a_thread_that_hangs_asks_to_be_restarted(client, clock, hanging):
+    hanging("janitor")
+    assert client.get("/healthz").status_code == 200
+    clock.now += 61 * SECOND
+    response = client.get("/healthz")
+    assert response.status_code == 503
+    assert response.get_json() == {"status": "stuck", "threads": {"janitor": 61.0}}
+    assert client.get("/readyz").status_code == 200
+
+
+def test_a_process_whose_dispatcher_hangs_is_not_ready(client, clock, hanging):
+    hanging("dispatcher")
+    assert client.get("/readyz").get_json()["threads"]["dispatcher"]["state"] == "alive"
+    clock.now += 61 * SECOND
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.get_json()["delivery"] == "no thread works: dispatcher"
+
+
+def test_a_process_is_ready_while_one_delivery_thread_works(client, clock, hanging):
+    hanging("delivery-1", lease=30)
+    clock.now += 31 * SECOND
+    hanging("delivery-2", lease=30)
+    assert client.get("/readyz").status_code == 200
+    assert scraped(client)["bridge_delivery_threads_stuck",] == 1
+    clock.now += 31 * SECOND
+    response = client.get("/readyz")
+    assert (response.status_code, response.get_json()["delivery"]) == (503, "no thread works: delivery")
+    assert client.get("/healthz").status_code == 200
+    found = scraped(client)
+    assert found["bridge_delivery_threads_stuck",] == 2
+    assert found["bridge_thread_heartbeat_age_seconds", "delivery-1"] == 62
+    assert found["bridge_thread_up", "delivery-1"] == 0
+
+
+def test_heartbeats_go_on_while_the_store_is_away(make_client, monkeypatch):
+    """A database that is away must not have processes restarted."""
+    client = make_client(METRONOME_API_TOKEN="token", BRIDGE_DELIVERY_THREADS="2")
+    bridge = client.bridge
+    beats = []
+    enough = threading.Event()
+
+    def away():
+        beats.append(bridge.supervisor.hearts["dispatcher"].beat_at)
+        if len(beats) == 3:
+            enough.set()
+        raise StoreError("away")
+
+    monkeypatch.setattr("bridge.pipeline.worker.STORE_PAUSE_SECONDS", 0.001)
+    worker = bootstrap.build_worker(bridge)
+    monkeypatch.setattr(worker, "step", away)
+    clock = itertools.count(0, SECOND)
+    monkeypatch.setattr(bridge.supervisor, "clock", lambda: next(clock))
+    worker.start()
+    try:
+        assert enough.wait(30)
+    finally:
+        assert worker.stop(30)
+    assert beats == sorted(set(beats))
+
+
+def test_threads_of_a_bridge_that_delivers_are_all_supervised(make_client):
+    client = make_client(METRONOME_API_TOKEN="token", BRIDGE_DELIVERY_THREADS="2")
+    bridge = client.bridge
+    reloader = bootstrap.build_reloader(bridge, delivers=True)
+    worker = bootstrap.build_worker(bridge)
+    reloader.start()
+    worker.start()
+    bridge.store.signal.announce()
+    try:
+        shown = set(client.get("/readyz").get_json()["threads"])
+        ours = {thread.name for thread in threading.enumerate() if thread.name.startswith("bridge-")}
+        assert {f"bridge-{name}" for name in shown} == ours
+        assert {"dispatcher", "delivery-1", "delivery-2", "janitor", "reloader"} <= shown
+    finally:
+        reloader.stop()
+        assert worker.stop(30)
