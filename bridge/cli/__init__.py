@@ -7,6 +7,7 @@ import click
 from bridge import __version__
 from bridge.cli import (
     backfill,
+    breaker,
     check,
     config,
     dead_letters,
@@ -48,7 +49,7 @@ COMMANDS = {
     "Write mapping files": (suggest, check, try_, schema, senders),
     "Set up a source": (send, diagnose),
     "Roll out": (diff, keys, backfill),
-    "Look into things": (events, dead_letters, replay, drift, restored),
+    "Look into things": (events, dead_letters, replay, drift, breaker, restored),
 }
 
 

@@ -237,13 +237,14 @@ class Deliverer:
     def settlement(self, delivery: Delivery, decision: Decision, changes: Sequence[StoredChange]) -> Settlement:
         retry_at: int | None = decision.at
         tries = delivery.claim.tries + 1
-        waits_for = decision.waits_for or delivery.waits_for
+        if decision.waits_for:
+            delivery.wait_for(decision.waits_for, decision.reason)
         if decision.next is Next.DONE:
             retry_at, tries = None, 0
         elif decision.next is Next.YIELD:
             tries = delivery.claim.tries
         elif decision.next is Next.BLOCK:
-            waits_for = Wait.PERMISSION
+            delivery.wait_for(Wait.PERMISSION, missing(decision))
             self.hold_back(delivery, changes, missing(decision))
         elif decision.next is Next.PARK and not self.park(delivery, decision, changes):
             retry_at, tries = None, 0
@@ -253,8 +254,8 @@ class Deliverer:
             states=delivery.states,
             retry_at=retry_at,
             tries=tries,
-            error=decision.reason or delivery.error,
-            waits_for=waits_for,
+            error=delivery.error or decision.reason or None,
+            waits_for=delivery.waits_for,
             isolation=delivery.isolation if decision.next is not Next.DONE else NO_ISOLATION,
         )
 

@@ -14,8 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+import structlog
+
 from bridge.model import Cause, Endpoint, Gates, GateState, Outcome, Verdict
 from bridge.pipeline.gate import Admission, Held, admit, closed, pay, released, unspent, widened
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 Step = Callable[[GateState, int], tuple[GateState, T]]
@@ -153,6 +157,7 @@ class Gatekeeper:
         return self.close(endpoint if outcome.scope == "client" else None, Cause.LIMITED, outcome)
 
     def refused(self, outcome: Outcome, endpoint: Endpoint, subject: str, held: Held) -> GateState | None:
+        log.warning("permission missing", call=endpoint.call, subject=subject, status=outcome.status)
         with self._lock:
             refused = self._streaks[endpoint].refused
             if len(refused) < FORBIDDEN_FROM:

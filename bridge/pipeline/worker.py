@@ -22,7 +22,7 @@ from bridge.store.glance import Glance
 from bridge.store.lanes import Lane, lookup_endpoint, turn
 from bridge.store.references import Question
 from bridge.supervisor import Supervisor
-from bridge.times import SECOND
+from bridge.times import MINUTE, SECOND
 
 log = structlog.get_logger()
 
@@ -35,6 +35,9 @@ STORE_PAUSE_SECONDS = 1.0
 #: What waits meanwhile is folded, and takes fewer calls.
 BUSY_THREADS = 2
 BUSY_PAUSE_SECONDS = 0.2
+
+#: How often to look for waits that come from a clock that was wrong.
+CORRECT_EVERY = MINUTE
 
 Job = Claim | Question
 
@@ -86,6 +89,8 @@ class Worker:
         self.lookups = 0
         #: The lane of each endpoint that was served last.
         self.last_lane: dict[Endpoint, str] = {}
+        #: When waits that no clock can have meant were last looked for.
+        self.corrected_at = 0
         #: Whether lookups are served first in this round.
         self.lookups_first = False
         self.stopping = threading.Event()
@@ -147,6 +152,9 @@ class Worker:
 
     def look(self) -> Glance:
         now = self.clock()
+        if not self.corrected_at <= now < self.corrected_at + CORRECT_EVERY:
+            self.store.backlog.correct(now)
+            self.corrected_at = now
         seen = self.store.glance(now)
         if seen.now != now:
             self.clock.follow(seen.now)

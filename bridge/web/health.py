@@ -13,6 +13,8 @@ from bridge.bootstrap import Bridge, now
 from bridge.errors import StoreError
 from bridge.mapping.files import Mappings
 from bridge.mapping.rules import Source
+from bridge.model import GateState
+from bridge.store import Store
 from bridge.times import to_iso
 
 log = structlog.get_logger()
@@ -20,7 +22,7 @@ blueprint = Blueprint("health", __name__)
 
 
 #: The kinds of threads without which nothing is delivered.
-DELIVERING = {"dispatcher", "delivery"}
+DELIVERING = {"dispatcher", "translator", "delivery"}
 
 
 @blueprint.get("/healthz")
@@ -45,7 +47,7 @@ def readyz() -> Response:
     body |= {"digest": bridge.mappings.digest, "mappings": mappings(bridge)}
     try:
         bridge.store.check()
-        body["gate"] = gate(bridge)
+        body |= delivery(bridge.store)
     except StoreError as error:
         log.warning("store unavailable", path="/readyz", error=str(error))
         body |= {"status": "not ready", "store": "unavailable: the log says why"}
@@ -78,8 +80,17 @@ def state(live: Mappings, source: Source) -> dict[str, Any]:
     return {"state": "closed" if source.unset else "open", "unset": source.unset}
 
 
-def gate(bridge: Bridge) -> dict[str, Any]:
-    state = bridge.store.gate.state()
+def delivery(store: Store) -> dict[str, Any]:
+    """What holds back calls to Metronome: all of them, those of one endpoint, or those about single entities."""
+    found: dict[str, Any] = {"gate": gate(store.gate.state())}
+    if endpoints := {one.call: gate(state) for one, state in store.endpoint_gates.states().items()}:
+        found["endpoints"] = endpoints
+    if waiting := store.backlog.explained():
+        found["waiting"] = waiting
+    return found
+
+
+def gate(state: GateState) -> dict[str, Any]:
     if state.is_wide_open:
         return {"state": "open"}
     word = "reopening" if state.is_open(now()) else "closed"

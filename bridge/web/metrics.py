@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 from bridge.bootstrap import Bridge, now
 from bridge.errors import StoreError
 from bridge.mapping.files import Mappings
+from bridge.model import Endpoint, GateState, Wait
 from bridge.store import Store
 from bridge.web.vitals import of_process
 
@@ -77,8 +78,28 @@ def of_store(store: Store) -> Iterator[Metric]:
     changes = GaugeMetricFamily("bridge_changes", "Changes by state: at most 500 are counted.", labels=["state"])
     for change_state, count in store.changes.counts().items():
         changes.add_metric([change_state], count)
-    gate = store.gate.state()
-    is_open = GaugeMetricFamily(
-        "bridge_gate_open", "Whether calls to Metronome may be made.", 1 if gate.is_open(now()) else 0
+    yield from (events, changes)
+    yield from of_gates(store)
+
+
+def of_gates(store: Store) -> Iterator[Metric]:
+    """Raises StoreError."""
+    at = now()
+    yield GaugeMetricFamily(
+        "bridge_gate_open", "Whether calls to Metronome may be made.", 1 if store.gate.state().is_open(at) else 0
     )
-    yield from (events, changes, is_open)
+    states = store.endpoint_gates.states()
+    endpoints = GaugeMetricFamily(
+        "bridge_endpoint_gate_open", "Whether calls of one endpoint of Metronome may be made.", labels=["endpoint"]
+    )
+    for endpoint in Endpoint:
+        endpoints.add_metric([endpoint], 1 if states.get(endpoint, GateState()).is_open(at) else 0)
+    waiting = GaugeMetricFamily(
+        "bridge_waiting",
+        "Entities and lookups that wait for something else than time: at most 500 of each are counted.",
+        labels=["for"],
+    )
+    counts = store.backlog.waiting()
+    for what in Wait:
+        waiting.add_metric([what], counts.get(what, 0))
+    yield from (endpoints, waiting)

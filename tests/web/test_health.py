@@ -10,8 +10,10 @@ from bridge.bootstrap import now
 from bridge.errors import StoreError
 from bridge.mapping.documents import Problem
 from bridge.mapping.files import Mappings
-from bridge.model import Cause, GateState
-from bridge.times import HOUR, SECOND
+from bridge.model import Cause, Endpoint, GateState, Wait
+from bridge.store.entities import Settlement
+from bridge.times import SECOND
+from tests.support.making import asking, by_payload
 from tests.web.test_metrics import scraped
 
 
@@ -40,7 +42,7 @@ def test_a_bridge_whose_store_is_away_is_not_ready(client, monkeypatch):
 
 
 def test_a_closed_gate_is_shown_and_does_not_stop_webhooks(client):
-    closed = GateState(now() + HOUR, Cause.UNAUTHORIZED, "Metronome answered 401", width=1)
+    closed = GateState(now() + 50 * SECOND, Cause.UNAUTHORIZED, "Metronome answered 401", width=1)
     client.bridge.store.gate.change(lambda _before, _now: (closed, None), now())
     response = client.get("/readyz")
     assert response.status_code == 200
@@ -192,3 +194,21 @@ def test_threads_of_a_bridge_that_delivers_are_all_supervised(make_client):
     finally:
         reloader.stop()
         assert worker.stop(30)
+
+
+def test_a_closed_endpoint_and_a_missing_permission_are_shown(client):
+    store = client.bridge.store
+    closed = GateState(now() + 50 * SECOND, Cause.FORBIDDEN, "Metronome answered 403", width=1)
+    store.endpoint_gates.change(Endpoint.CONTRACTS, lambda *_: (closed, None), now())
+    store.events.add("stripe", [asking("evt_1", {"tier": "gold"})], {}, now())
+    store.events.translate(by_payload, 1, now())
+    (claim,) = store.entities.claim("ours", 1, now(), now() + SECOND)
+    told = {"error": "no permission", "waits_for": Wait.PERMISSION}
+    store.entities.settle(claim, Settlement(retry_at=now() + SECOND, **told), now())
+    body = client.get("/readyz").get_json()
+    assert body["gate"] == {"state": "open"}
+    assert body["endpoints"]["POST /v2/contracts/list"]["cause"] == "permission missing"
+    assert body["waiting"] == {"permission": {"count": 1, "reason": "no permission"}}
+    found = scraped(client)
+    assert (found["bridge_endpoint_gate_open", "contracts"], found["bridge_endpoint_gate_open", "setValues"]) == (0, 1)
+    assert (found["bridge_waiting", "permission"], found["bridge_waiting", "rate limit"]) == (1, 0)

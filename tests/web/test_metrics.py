@@ -7,7 +7,7 @@ from bridge.errors import StoreError
 from bridge.mapping.documents import Problem
 from bridge.mapping.files import Mappings
 from bridge.model import Cause, GateState
-from bridge.times import HOUR
+from bridge.times import SECOND
 from tests.support.making import NOW, event
 
 
@@ -51,7 +51,7 @@ def test_the_queue_and_the_gate_are_told(client):
     assert found["bridge_events", "received"] == 2
     assert found["bridge_changes", "pending"] == 0
     assert (found["bridge_store_up",], found["bridge_gate_open",]) == (1, 1)
-    closed = GateState(now() + HOUR, Cause.UNAUTHORIZED, "Metronome answered 401", width=1)
+    closed = GateState(now() + 50 * SECOND, Cause.UNAUTHORIZED, "Metronome answered 401", width=1)
     client.bridge.store.gate.change(lambda _before, _now: (closed, None), now())
     assert scraped(client)["bridge_gate_open",] == 0
 
