@@ -13,13 +13,14 @@ import structlog
 
 from bridge import settings as environment
 from bridge.errors import OperatorError
+from bridge.gates import Endpoint, GateState
 from bridge.mapping import files
 from bridge.mapping.files import Mappings
 from bridge.mapping.live import Folder, Live
 from bridge.mapping.work import Limits
 from bridge.metronome.client import Client
 from bridge.metronome.directory import Directory
-from bridge.model import Attempt, Endpoint, GateState, StoredEvent
+from bridge.model import Attempt, StoredEvent
 from bridge.pipeline.caller import Caller, OwnEndpointGates
 from bridge.pipeline.capture import Capturer
 from bridge.pipeline.deliver import Deliverer

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent / "bridge"
 
 #: From the ground up: a room may import from floors below its own, from itself, and everybody from the ground.
 FLOORS = (
-    {"model", "errors", "times", "payload", "text", "private", "logs", "supervisor", "__init__"},
+    {"model", "gates", "errors", "times", "payload", "text", "private", "logs", "supervisor", "__init__"},
     {"senders", "mapping", "store", "metronome", "settings"},
     {"authoring"},
     {"pipeline"},

@@ -8,7 +8,7 @@ import structlog
 from bridge import bootstrap
 from bridge.cli.common import confirmed, count, format_option, opened_store
 from bridge.cli.terminal import echo, print_json
-from bridge.model import GateState
+from bridge.gates import GateState
 from bridge.store import Store
 from bridge.times import to_iso
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from bridge.model import Endpoint, Outcome, Reference, Verdict
+from bridge.gates import Endpoint
+from bridge.model import Outcome, Reference, Verdict
 
 #: Enough to see that a filter was ignored, and to name who else answers to it.
 MAX_PAGES = 3

@@ -17,7 +17,6 @@ WAITS = {
     Next.CONFLICT: (UNKNOWN.first, UNKNOWN.longest),
     Next.BLOCK: (PERMISSION.first, PERMISSION.longest),
 }
-WAITS_FOR = {Next.CONFLICT: Wait.UNIQUE_VALUE, Next.BLOCK: Wait.PERMISSION}
 
 
 class Blame:
@@ -92,8 +91,8 @@ class Blame:
         conflict = None if not conflicts else conflicts[0] if len(bad) == 1 else ANY_KEY
         self.delivery.states[change.id] = Mark(ChangeState.PARKED, reason, retry_at, conflict)
         self.delivery.conflicts.update(conflicts)
-        if what := WAITS_FOR.get(worst.next):
-            self.delivery.wait_for(what, reason)
+        if worst.next is Next.CONFLICT or worst.waits_for:
+            self.delivery.wait_for(worst.waits_for or Wait.UNIQUE_VALUE, reason)
 
     def reason(self, change: StoredChange, bad: dict[str, Decision]) -> str:
         """Metronome's words, and which keys of the change it holds all the same."""

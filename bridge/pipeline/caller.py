@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from bridge.errors import BridgeError, OperatorError
-from bridge.model import Endpoint, Gates, GateState, Outcome, Verdict
+from bridge.gates import Endpoint, Gates, GateState
+from bridge.model import Outcome, Verdict
 from bridge.pipeline.gate import Admission
 from bridge.pipeline.gatekeeper import Gatekeeper
 from bridge.pipeline.retry import Next, decide, said

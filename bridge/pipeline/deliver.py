@@ -4,7 +4,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from bridge.model import Attempt, ChangeState, Endpoint, Field, Outcome, Reference, StoredChange, Verdict, Wait
+from bridge.gates import Endpoint
+from bridge.model import Attempt, ChangeState, Field, Outcome, Reference, StoredChange, Verdict, Wait
 from bridge.pipeline.blame import Blame
 from bridge.pipeline.delivery import Delivery
 from bridge.pipeline.fold import Fold, doubted, fold
@@ -244,7 +245,7 @@ class Deliverer:
         elif decision.next is Next.YIELD:
             tries = delivery.claim.tries
         elif decision.next is Next.BLOCK:
-            delivery.wait_for(Wait.PERMISSION, missing(decision))
+            delivery.error = missing(decision)
             self.hold_back(delivery, changes, missing(decision))
         elif decision.next is Next.PARK and not self.park(delivery, decision, changes):
             retry_at, tries = None, 0

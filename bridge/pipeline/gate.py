@@ -8,7 +8,8 @@ and more with each success, until it is wide open again. There is one gate for a
 
 from dataclasses import dataclass, replace
 
-from bridge.model import LONGEST_CLOSED, Cause, Endpoint, GateState, Outcome
+from bridge.gates import LONGEST_CLOSED, Cause, Endpoint, GateState
+from bridge.model import Outcome
 from bridge.pipeline.retry import Backoff, said
 from bridge.times import MILLISECOND, MINUTE, SECOND
 

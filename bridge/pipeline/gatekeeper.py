@@ -2,7 +2,8 @@
 
 What an answer says is held against no more than it is about:
 
-- 5xx, a time-out, no connection: five in a row of one endpoint, about any entities, close the gate of that endpoint.
+- 5xx, a page of a proxy: five entities of one endpoint in a row close the gate of that endpoint. No answer at all is
+  counted with each call.
 - 429: the endpoint, if Metronome says that the limit is the client's; one customer, if it says so; else all calls.
 - 401, 403: Metronome answers them for a single endpoint, entity or value too
   (https://docs.metronome.com/api-reference/status-codes). One says nothing about others. Ten entities of one endpoint
@@ -16,7 +17,8 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from bridge.model import Cause, Endpoint, Gates, GateState, Outcome, Verdict
+from bridge.gates import Cause, Endpoint, Gates, GateState
+from bridge.model import Outcome, Verdict
 from bridge.pipeline.gate import Admission, Held, admit, closed, pay, released, unspent, widened
 
 log = structlog.get_logger()
@@ -58,7 +60,10 @@ class EndpointGates(Protocol):
 class Streak:
     """What one endpoint has answered since its last success."""
 
-    failures: int = 0
+    #: How often there was no answer at all.
+    silences: int = 0
+    #: The entities or lookups for which it answered with a failure: one of them alone is no outage.
+    failed: set[str] = field(default_factory=set)
     #: The entities or lookups for which it refused the token.
     refused: set[str] = field(default_factory=set)
 
@@ -131,7 +136,8 @@ class Gatekeeper:
     def is_lone(self, endpoint: Endpoint) -> bool:
         """True if a refusal by this endpoint is probably about one entity, key or value, since others were accepted."""
         with self._lock:
-            return len(self._streaks[endpoint].refused) < LONE
+            streak = self._streaks[endpoint]
+            return max(len(streak.refused), len(streak.failed)) < LONE
 
     def report(self, outcome: Outcome, endpoint: Endpoint, subject: str, held: Held = ()) -> GateState | None:
         """What became of one call about `subject`. Returns the state of the gate that closes for it; None if none.
@@ -147,7 +153,7 @@ class Gatekeeper:
         if outcome.verdict is Verdict.LIMITED:
             return self.limited(outcome, endpoint)
         if outcome.verdict is Verdict.UNAVAILABLE:
-            failing = self.count_failure(endpoint) >= OUTAGE_FROM or endpoint in held
+            failing = self.count_failure(outcome, endpoint, subject) >= OUTAGE_FROM or endpoint in held
             return self.close(endpoint, Cause.OUTAGE, outcome) if failing else None
         return self.refused(outcome, endpoint, subject, held)
 
@@ -192,16 +198,21 @@ class Gatekeeper:
         now = self.clock()
         return self.gate.change(step, now) if gate is None else self.endpoint_gates.change(gate, step, now)
 
-    def count_failure(self, endpoint: Endpoint) -> int:
+    def count_failure(self, outcome: Outcome, endpoint: Endpoint, subject: str) -> int:
+        """Returns how many failures in a row the endpoint has, those that are about one entity as one."""
         with self._lock:
             streak = self._streaks[endpoint]
-            streak.failures += 1
-            return streak.failures
+            if outcome.status is None:
+                streak.silences += 1
+            elif len(streak.failed) < OUTAGE_FROM:
+                streak.failed.add(subject)
+            return streak.silences + len(streak.failed)
 
     def succeeded(self, endpoint: Endpoint) -> None:
         with self._lock:
             streak = self._streaks[endpoint]
-            streak.failures = 0
+            streak.silences = 0
+            streak.failed.clear()
             streak.refused.clear()
             self._refused.clear()
 

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from bridge.gates import Endpoint, GateState
 from bridge.metronome.directory import Directory, Found
-from bridge.model import Endpoint, GateState, Outcome, Reference, Verdict, Wait
+from bridge.model import Outcome, Reference, Verdict
 from bridge.pipeline.gate import Held
 from bridge.pipeline.gatekeeper import Gatekeeper
 from bridge.pipeline.index import Indexer
@@ -108,7 +109,7 @@ class Resolver:
             unanswered(question.reference, found) if clear else missing(decision) if is_blocked else decision.reason,
             tries=question.tries + 1,
             refuse_before=self.refuse_before(found, now) if clear else 0,
-            waits_for=Wait.PERMISSION if is_blocked else None,
+            waits_for=decision.waits_for,
         )
 
     def refuse_before(self, found: Found, now: int) -> int:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bridge.model import Endpoint, Outcome, Verdict, Wait
+from bridge.gates import Endpoint
+from bridge.model import Outcome, Verdict, Wait
 from bridge.times import HOUR, MINUTE, SECOND
 
 
@@ -18,7 +19,7 @@ class Next(StrEnum):
     GIVE_UP = "give up"
     #: Another entity holds the unique value: try again at `at`.
     CONFLICT = "conflict"
-    #: The token lacks the permission for this: try again at `at`. No change is to blame.
+    #: The token lacks the permission for this, or a proxy does not let it through: try again at `at`.
     BLOCK = "block"
     #: Not now: the gate is closed until `at`, or the lease too short. No change is to blame, and no try is counted.
     YIELD = "yield"
@@ -54,11 +55,13 @@ class Backoff:
 ENTITY = Backoff(SECOND, MINUTE)
 UNKNOWN = Backoff(5 * SECOND, HOUR)
 PERMISSION = Backoff(5 * SECOND, 10 * MINUTE)
+#: A server that waits for the rest of a request: https://www.rfc-editor.org/rfc/rfc9110#section-15.5.9
+REQUEST_TIMEOUT = 408
 #: What one customer waits for at most when its rate limit says for how long. Other calls show nothing of that limit.
 LONGEST_LIMIT = 10 * MINUTE
 
 
-def decide(outcome: Outcome, tries: int, now: int, jitter: float) -> Decision:
+def decide(outcome: Outcome, tries: int, now: int, jitter: float) -> Decision:  # noqa: PLR0911
     """`tries`: how often it has failed before."""
     reason = said(outcome)
     match outcome.verdict:
@@ -71,10 +74,21 @@ def decide(outcome: Outcome, tries: int, now: int, jitter: float) -> Decision:
         case Verdict.CONFLICT:
             return Decision(Next.CONFLICT, now + UNKNOWN.wait(tries, 1 - jitter / 2), reason)
         case Verdict.UNAUTHORIZED | Verdict.FORBIDDEN:
-            return Decision(Next.BLOCK, now + PERMISSION.wait(tries, 1 - jitter / 2), reason)
+            return Decision(Next.BLOCK, now + wait_blocked(tries, jitter), reason, waits_for=Wait.PERMISSION)
+        case Verdict.UNAVAILABLE if is_filtered(outcome):
+            return Decision(Next.BLOCK, now + wait_blocked(tries, jitter), reason)
         case Verdict.UNAVAILABLE | Verdict.LIMITED:
             wait = max(ENTITY.wait(tries, jitter), min(outcome.retry_after or 0, LONGEST_LIMIT))
             return Decision(Next.RETRY, now + wait, reason)
+
+
+def wait_blocked(tries: int, jitter: float) -> int:
+    return PERMISSION.wait(tries, 1 - jitter / 2)
+
+
+def is_filtered(outcome: Outcome) -> bool:
+    """True if something on the way to Metronome does not let this call through, perhaps for a value in it."""
+    return outcome.status is not None and 400 <= outcome.status < 500 and outcome.status != REQUEST_TIMEOUT  # noqa: PLR2004
 
 
 def said(outcome: Outcome) -> str:
@@ -84,6 +98,8 @@ def said(outcome: Outcome) -> str:
 
 
 def missing(decision: Decision) -> str:
-    """Why something waits for a permission, and what the operator must do."""
+    """Why something waits that an operator must help with."""
+    if decision.waits_for is not Wait.PERMISSION:
+        return decision.reason
     call = f"{decision.endpoint.call}" if decision.endpoint else "this call"
     return f"waits for a permission: METRONOME_API_TOKEN may not make this call, {call} ({decision.reason})"

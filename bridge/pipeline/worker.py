@@ -9,7 +9,7 @@ from typing import Protocol
 import structlog
 
 from bridge.errors import StoreError
-from bridge.model import Endpoint
+from bridge.gates import Endpoint
 from bridge.pipeline.deliver import Deliverer
 from bridge.pipeline.gate import Held
 from bridge.pipeline.gatekeeper import Gatekeeper

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import orjson
 from sqlalchemy import Column, Connection, ScalarSelect, delete, select, update
 
-from bridge.model import Cause, Endpoint, Gates, GateState
+from bridge.gates import Cause, Endpoint, Gates, GateState
 from bridge.store.database import Database
 from bridge.store.lanes import as_json
 from bridge.store.tables import endpoint_gates, gate

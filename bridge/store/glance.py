@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Select, select
 
-from bridge.model import Gates, GateState
+from bridge.gates import Gates, GateState
 from bridge.store.clock import not_before_last_receipt
 from bridge.store.database import Database
 from bridge.store.gate import COLUMNS, all_states, gates_of

@@ -8,7 +8,8 @@ import orjson
 from sqlalchemy import Column, Row, ScalarSelect, Select, Table, Text, Update, bindparam, cast, func, select
 from sqlalchemy.sql import ColumnElement
 
-from bridge.model import Endpoint, Reference
+from bridge.gates import Endpoint
+from bridge.model import Reference
 from bridge.store.database import Database
 
 

@@ -11,9 +11,9 @@ from flask import Blueprint, Response, current_app
 
 from bridge.bootstrap import Bridge, now
 from bridge.errors import StoreError
+from bridge.gates import GateState
 from bridge.mapping.files import Mappings
 from bridge.mapping.rules import Source
-from bridge.model import GateState
 from bridge.store import Store
 from bridge.times import to_iso
 

@@ -14,8 +14,9 @@ from prometheus_client.registry import Collector
 
 from bridge.bootstrap import Bridge, now
 from bridge.errors import StoreError
+from bridge.gates import Endpoint, GateState
 from bridge.mapping.files import Mappings
-from bridge.model import Endpoint, GateState, Wait
+from bridge.model import Wait
 from bridge.store import Store
 from bridge.web.vitals import of_process
 

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from bridge.bootstrap import now
-from bridge.model import Cause, ChangeState, Endpoint, GateState, Wait
+from bridge.gates import Cause, Endpoint, GateState
+from bridge.model import ChangeState, Wait
 from bridge.store.entities import Mark, Settlement
 from bridge.times import DAY, HOUR, SECOND
 from tests.support.making import ENTITY_ID, asking, by_payload

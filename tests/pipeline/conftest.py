@@ -1,6 +1,6 @@
 import pytest
 
-from bridge.model import Endpoint, GateState
+from bridge.gates import Endpoint, GateState
 from bridge.pipeline.deliver import Deliverer
 from bridge.pipeline.gatekeeper import Gatekeeper
 from bridge.pipeline.resolve import Resolver

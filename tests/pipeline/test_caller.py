@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from bridge.errors import BridgeError, OperatorError
-from bridge.model import Cause, GateState, Outcome, Verdict
+from bridge.gates import Cause, GateState
+from bridge.model import Outcome, Verdict
 from bridge.pipeline.caller import MAX_TRIES, PATIENCE, Caller, OwnEndpointGates, OwnGate
 from bridge.pipeline.gatekeeper import Gatekeeper
 from bridge.times import HOUR, MINUTE, SECOND

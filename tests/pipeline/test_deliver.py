@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from bridge.model import Cause, ChangeState, Endpoint, Gates, GateState, Outcome, Verdict
+from bridge.gates import Cause, Endpoint, Gates, GateState
+from bridge.model import ChangeState, Outcome, Verdict
 from bridge.pipeline.gatekeeper import SPENT
 from bridge.times import DAY, HOUR, MINUTE, SECOND
 from tests.pipeline.conftest import LEASE

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.model import Cause, GateState, Outcome, Verdict
+from bridge.gates import Cause, GateState
+from bridge.model import Outcome, Verdict
 from bridge.pipeline.gate import FIRST_WIDTH, WIDE_OPEN, admit, closed, pay, released, unspent, widened
 from bridge.times import DAY, HOUR, MILLISECOND, MINUTE, SECOND
 from tests.support.making import NOW

@@ -2,7 +2,8 @@
 
 import pytest
 
-from bridge.model import Cause, Endpoint, Gates, Outcome, Verdict
+from bridge.gates import Cause, Endpoint, Gates
+from bridge.model import Outcome, Verdict
 from bridge.pipeline.caller import OwnEndpointGates, OwnGate
 from bridge.pipeline.gatekeeper import FORBIDDEN_FROM, OUTAGE_FROM, UNAUTHORIZED_FROM, Gatekeeper
 from bridge.times import HOUR, SECOND

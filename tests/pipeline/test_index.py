@@ -2,7 +2,8 @@
 
 import pytest
 
-from bridge.model import ChangeState, Endpoint, Gates, IndexState, Outcome, Reference, Verdict
+from bridge.gates import Endpoint, Gates
+from bridge.model import ChangeState, IndexState, Outcome, Reference, Verdict
 from bridge.pipeline.gatekeeper import SPENT
 from bridge.pipeline.index import ABANDONED_AFTER, CIRCLE, SLICE, advanced, entries_of, stopped, taken
 from bridge.times import DAY, HOUR, SECOND

@@ -1,6 +1,7 @@
 import pytest
 
-from bridge.model import ChangeState, Endpoint, Gates, Outcome, Reference, Verdict
+from bridge.gates import Endpoint, Gates
+from bridge.model import ChangeState, Outcome, Reference, Verdict
 from bridge.pipeline.gatekeeper import SPENT
 from bridge.times import DAY, MINUTE, SECOND
 from tests.support.making import ENTITY_ID, NOW, OTHER_ID, change, event, translated

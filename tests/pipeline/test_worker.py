@@ -5,7 +5,8 @@ import threading
 import pytest
 
 from bridge.bootstrap import SteadyClock, now
-from bridge.model import Cause, ChangeState, GateState, Outcome, Reference, Verdict
+from bridge.gates import Cause, GateState
+from bridge.model import ChangeState, Outcome, Reference, Verdict
 from bridge.pipeline.deliver import Deliverer
 from bridge.pipeline.gatekeeper import Gatekeeper
 from bridge.pipeline.resolve import Resolver

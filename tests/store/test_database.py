@@ -8,7 +8,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from bridge.errors import LockedError, SettingError, StoreError, TryAgainError
-from bridge.model import GateState
+from bridge.gates import GateState
 from bridge.store import open_store, schema
 from bridge.store.tables import metadata
 from bridge.times import HOUR

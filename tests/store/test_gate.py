@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from bridge.bootstrap import now
-from bridge.model import Cause, GateState
+from bridge.gates import Cause, GateState
 from bridge.times import MINUTE
 from tests.support.making import NOW
 

@@ -226,8 +226,11 @@ def test_no_index_is_there_for_nothing(full):
         "changes_parked",  # an answer sets free what waited for it
         "changes_refused",  # listing dead letters
         "changes_undone",  # counting
+        "changes_conflict",  # changes that wait for a unique value
         "entities_due",
+        "entities_waiting",  # counting what waits for a permission, a unique value or a rate limit
         "attempts_entity",
         "references_due",
+        "references_waiting",
         "index_entries_walk",  # forgetting what nobody has any more
     }

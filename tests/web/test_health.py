@@ -8,9 +8,10 @@ import pytest
 from bridge import bootstrap
 from bridge.bootstrap import now
 from bridge.errors import StoreError
+from bridge.gates import Cause, Endpoint, GateState
 from bridge.mapping.documents import Problem
 from bridge.mapping.files import Mappings
-from bridge.model import Cause, Endpoint, GateState, Wait
+from bridge.model import Wait
 from bridge.store.entities import Settlement
 from bridge.times import SECOND
 from tests.support.making import asking, by_payload

@@ -4,9 +4,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bridge.bootstrap import now
 from bridge.errors import StoreError
+from bridge.gates import Cause, GateState
 from bridge.mapping.documents import Problem
 from bridge.mapping.files import Mappings
-from bridge.model import Cause, GateState
 from bridge.times import SECOND
 from tests.support.making import NOW, event
 
