@@ -234,15 +234,17 @@ class Bounded(HTTPConnection):
         failure: OSError = OSError("the name has no address")
         for number, (family, kind, protocol, _, address) in enumerate(addresses, 1):
             left = self.deadline.left()
-            sock = socket.socket(family, kind, protocol)
+            sock = None
             try:
+                sock = socket.socket(family, kind, protocol)
                 for option in self.socket_options or ():
                     sock.setsockopt(*option)
                 # The last address may take all that is left; one that is dead must leave something to the next.
                 sock.settimeout(left if number == len(addresses) else left / 2)
                 sock.connect(address)
             except OSError as error:
-                sock.close()
+                if sock is not None:
+                    sock.close()
                 failure = error
             else:
                 return sock
