@@ -10,7 +10,7 @@ import pytest
 
 from bridge.metronome import transport
 from bridge.metronome.client import MAX_ANSWER_BYTES, Client
-from bridge.metronome.transport import MAX_INTERIM, Resolver
+from bridge.metronome.transport import MAX_INTERIM, Deadline, Guarded, Resolver
 from bridge.model import Outcome, Verdict
 from tests.metronome.conftest import NOW, TOKEN
 from tests.metronome.server import answer, drip, endless, hang_up_after, json, listening, raw, reset, silence, tunnel
@@ -87,6 +87,18 @@ def test_a_handshake_that_does_not_go_on_ends_in_time(serve, connect):
         outcome, seconds = timed(connect(f"https://127.0.0.1:{port}", timeout_seconds=LIMIT))
     assert outcome.verdict is Verdict.UNAVAILABLE
     assert seconds < GENEROUS
+
+
+def test_a_handshake_that_begins_too_late_leaves_its_socket_to_one_owner():
+    ours, theirs = socket.socketpair()
+    now = [0.0]
+    deadline = Deadline(lambda: now[0])
+    deadline.begin(1)
+    now[0] = 2.0
+    with ours, theirs, pytest.raises(TimeoutError):
+        ssl.create_default_context().wrap_socket(Guarded(ours, deadline), server_hostname="metronome.invalid")
+    # Otherwise both would close the same number, which by then may be another's.
+    assert ours.fileno() == -1
 
 
 @pytest.mark.slow
