@@ -26,7 +26,7 @@ DECIDING = {
     409: Verdict.CONFLICT,
     422: Verdict.REFUSED,
 }
-#: Whoever says it, waiting is right.
+#: In whatever form it comes, and from a proxy too: waiting is right.
 LIMITED = 429
 REDIRECTS = range(300, 400)
 CLIENT_ERRORS = range(400, 500)

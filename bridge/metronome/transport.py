@@ -26,6 +26,9 @@ MAX_WIRE_BYTES = 32 << 20
 #: Interim answers (1xx) before the final one. https://www.rfc-editor.org/rfc/rfc9110#section-15.2
 MAX_INTERIM = 20
 
+#: The shortest timeout in seconds: 0 would mean not to wait at all.
+MOMENT = 0.001
+
 Address = tuple[Any, ...]
 
 
@@ -43,9 +46,6 @@ class Deadline:
     def begin(self, seconds: float) -> None:
         self._call_ends = self._phase_ends = self.clock() + seconds
 
-    def left_of_call(self) -> float:
-        return self._call_ends - self.clock()
-
     def enter_phase(self, seconds: float | None) -> None:
         """Connecting and waiting for the answer have limits of their own, within the call's."""
         phase = float("inf") if seconds is None else self.clock() + seconds
@@ -57,6 +57,10 @@ class Deadline:
         if left <= 0:
             raise TimeoutError("the deadline of the call has passed")
         return left
+
+    def left_or_moment(self) -> float:
+        """The same for callers that an exception would harm: too late, they get a moment and time out by themselves."""
+        return max(self._phase_ends - self.clock(), MOMENT)
 
 
 class Guarded:
@@ -91,8 +95,11 @@ class Guarded:
                 sent += self._socket.send(rest[sent:], flags)
 
     def gettimeout(self) -> float:
-        """The ssl module asks for it before a handshake, all of which must be over by then."""
-        return self.deadline.left()
+        """The ssl module asks for it before a handshake, all of which must be over by then.
+
+        It asks while two objects own the socket. An exception would leave both of them to close it.
+        """
+        return self.deadline.left_or_moment()
 
     def makefile(self, *_: Any, **__: Any) -> "Reader":
         return Reader(Incoming(self, self._socket.makefile("rb", buffering=0)))
@@ -205,7 +212,7 @@ class Bounded(HTTPConnection):
 
     @property
     def timeout(self) -> float | None:
-        return max(self.deadline.left_of_call(), 0.001)
+        return self.deadline.left_or_moment()
 
     @timeout.setter
     def timeout(self, seconds: float | None) -> None:
@@ -234,15 +241,17 @@ class Bounded(HTTPConnection):
         failure: OSError = OSError("the name has no address")
         for number, (family, kind, protocol, _, address) in enumerate(addresses, 1):
             left = self.deadline.left()
-            sock = socket.socket(family, kind, protocol)
+            sock = None
             try:
+                sock = socket.socket(family, kind, protocol)
                 for option in self.socket_options or ():
                     sock.setsockopt(*option)
                 # The last address may take all that is left; one that is dead must leave something to the next.
                 sock.settimeout(left if number == len(addresses) else left / 2)
                 sock.connect(address)
             except OSError as error:
-                sock.close()
+                if sock is not None:
+                    sock.close()
                 failure = error
             else:
                 return sock

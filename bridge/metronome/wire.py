@@ -45,7 +45,7 @@ class Connection:
         raise ConnectionResetError(errno.ECONNRESET, "a fault of the sandbox")
 
     def close_after(self, seconds: float) -> None:
-        """Closes it, without a word, once the answer is out."""
+        """Closes the connection this long after the answer, which has not announced it."""
         with suppress(OSError):
             connection = self.duplicate()
             timer = threading.Timer(seconds, shut, [connection])

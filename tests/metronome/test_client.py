@@ -103,7 +103,7 @@ def test_a_web_page_is_told_with_what_to_check(serve, connect, status):
 
 
 @pytest.mark.parametrize("body", FOREIGN.values(), ids=FOREIGN)
-def test_a_limit_counts_whoever_says_it(serve, connect, body):
+def test_a_limit_counts_in_whatever_form_it_comes(serve, connect, body):
     server = serve(answer(429, body, {"Retry-After": "7"}))
     assert set_values(connect(server.url)) == Outcome(Verdict.LIMITED, 429, "Too Many Requests", 7 * SECOND)
 
@@ -128,7 +128,7 @@ NOT_SUCCESSES = {
 
 
 @pytest.mark.parametrize("body", NOT_SUCCESSES.values(), ids=NOT_SUCCESSES)
-def test_a_success_with_anything_else_is_none(serve, connect, body):
+def test_a_200_with_anything_else_is_not_a_success(serve, connect, body):
     outcome = set_values(connect(serve(answer(200, body)).url))
     assert (outcome.verdict, outcome.status) == (Verdict.UNAVAILABLE, 200)
     assert "METRONOME_BASE_URL" in outcome.message

@@ -10,7 +10,7 @@ import pytest
 
 from bridge.metronome import transport
 from bridge.metronome.client import MAX_ANSWER_BYTES, Client
-from bridge.metronome.transport import MAX_INTERIM, Resolver
+from bridge.metronome.transport import MAX_INTERIM, Deadline, Guarded, Resolver
 from bridge.model import Outcome, Verdict
 from tests.metronome.conftest import NOW, TOKEN
 from tests.metronome.server import answer, drip, endless, hang_up_after, json, listening, raw, reset, silence, tunnel
@@ -89,6 +89,18 @@ def test_a_handshake_that_does_not_go_on_ends_in_time(serve, connect):
     assert seconds < GENEROUS
 
 
+def test_a_handshake_that_begins_too_late_leaves_its_socket_to_one_owner():
+    ours, theirs = socket.socketpair()
+    now = [0.0]
+    deadline = Deadline(lambda: now[0])
+    deadline.begin(1)
+    now[0] = 2.0
+    with ours, theirs, pytest.raises(TimeoutError):
+        ssl.create_default_context().wrap_socket(Guarded(ours, deadline), server_hostname="metronome.invalid")
+    # Otherwise both would close the same number, which by then may be another's.
+    assert ours.fileno() == -1
+
+
 @pytest.mark.slow
 def test_a_request_that_is_not_read_ends_in_time(connect):
     with listening(lambda _, stopping: stopping.wait()) as port:
@@ -150,7 +162,7 @@ HALF_HEADS = [b"HTTP/1.1 200", b"HTTP/1.1 200 OK", b"HTTP/1.1 200 OK\r\n", HEAD,
 
 
 @pytest.mark.parametrize("head", HALF_HEADS)
-def test_half_a_head_is_no_answer(serve, connect, head):
+def test_half_a_head_is_not_an_answer(serve, connect, head):
     server = serve(raw(head))
     outcome = set_values(connect(server.url))
     assert (outcome.verdict, outcome.status) == (Verdict.UNAVAILABLE, None)
@@ -240,7 +252,7 @@ def test_a_call_is_not_repeated_once_any_byte_of_an_answer_came(serve, connect, 
     assert len(server.seen) == 2
 
 
-def test_a_kept_connection_that_was_closed_in_between_is_no_failure(serve, connect):
+def test_a_kept_connection_that_was_closed_in_between_is_not_a_failure(serve, connect):
     server = serve(hang_up_after(answer()))
     client = connect(server.url)
     for _ in range(5):
@@ -271,8 +283,13 @@ def test_the_second_try_is_within_the_deadline_of_the_first(serve, connect):
 
 def test_an_address_that_is_dead_leaves_time_for_the_next(serve, connect, monkeypatch):
     server = serve()
-    addresses = [("192.0.2.1", 9), ("127.0.0.1", server.server_port)]
-    found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", address) for address in addresses]
+    # The first family does not exist, as IPv6 where the system has none.
+    addresses = [
+        (9999, ("::1", 9)),
+        (socket.AF_INET, ("192.0.2.1", 9)),
+        (socket.AF_INET, ("127.0.0.1", server.server_port)),
+    ]
+    found = [(family, socket.SOCK_STREAM, 0, "", address) for family, address in addresses]
     monkeypatch.setattr(transport.socket, "getaddrinfo", lambda *_: found)
     assert set_values(connect("http://metronome.invalid", timeout_seconds=4)).verdict is Verdict.ACCEPTED
 

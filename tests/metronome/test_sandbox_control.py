@@ -270,8 +270,16 @@ def scene_file(tmp_path):
 
 def test_a_file_sets_the_scene(scene_file):
     world = World()
-    path = scene_file({"customers": [ACME], "contracts": [{"customer_id": ONE}], "faults": {"enforce_keys": True}})
+    path = scene_file(
+        {
+            "customers": [ACME],
+            "contracts": [{"customer_id": ONE}],
+            "faults": {"enforce_keys": True},
+            "rules": [{"status": 403}],
+        }
+    )
     populate(world, path)
+    assert [rule.status for rule in world.rules] == [403]
     assert list(world.customers) == [ONE]
     assert [contract["customer_id"] for contract in world.contracts.values()] == [ONE]
     assert world.faults == Faults(enforce_keys=True)
