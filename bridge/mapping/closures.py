@@ -289,7 +289,8 @@ def with_whole_names(node: Node) -> Node:
 
 def summed(node: Node) -> There | None:
     """Whether `sum(items[].seats)` has anything to add up: where no element has seats it is null, and not 0."""
-    if node["value"] != "sum" or node["children"][0]["type"] not in (*PROJECTIONS, *CHAINS):
+    kinds = [child["type"] for child in node["children"]]
+    if node["value"] != "sum" or len(kinds) != 1 or kinds[0] not in (*PROJECTIONS, *CHAINS):
         return None
     return presence(node["children"][0], closure)
 
