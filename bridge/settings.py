@@ -43,6 +43,7 @@ class Settings:
     port: int
     web_processes: int
     web_threads: int
+    ops_port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +327,13 @@ SETTINGS = (
     Setting("WEB_CONCURRENCY", "web_processes", whole(1, 256), "2", "How many web processes to run."),
     Setting(
         "BRIDGE_WEB_THREADS", "web_threads", whole(1, 256), "32", "How many requests one web process takes at a time."
+    ),
+    Setting(
+        "BRIDGE_OPS_PORT",
+        "ops_port",
+        whole(0, 65535),
+        "0",
+        "Where `metronome-bridge worker` answers /healthz, /readyz and /metrics, on BRIDGE_HOST. 0: nowhere.",
     ),
 )
 

@@ -8,6 +8,7 @@ from types import FrameType
 import click
 
 from bridge import bootstrap, logs, settings
+from bridge.web import ops
 
 
 @click.command("worker")
@@ -32,6 +33,8 @@ def command() -> None:
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
     signal.signal(signal.SIGHUP, lambda _number, _frame: reloader.ask())
+    if values.ops_port:
+        ops.serve(bridge, values.host, values.ops_port, stop)
     reloader.start()
     worker.start()
     logs.announce(f"metronome-bridge delivers to {values.metronome_base_url}")

@@ -237,3 +237,30 @@ def test_a_job_that_breaks_does_not_stop_the_worker(store, start):
     receive(store, asking("evt_1", {"tier": "gold"}))
     receive(store, asking("evt_2", {"tier": "gold"}, customer=f"00000000{ENTITY_ID[8:]}"))
     assert until(lambda: metronome.held)
+
+
+def dying(run, times, before=lambda *_: None):
+    """The same, but the thread that calls it ends at the first calls."""
+    left = iter(range(times))
+
+    def die(*given, **more):
+        if next(left, None) is not None:
+            before(*given)
+            raise SystemExit
+        return run(*given, **more)
+
+    return die
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_threads_that_end_are_started_again_and_all_of_them_deliver(store, start, monkeypatch, threads):
+    """Each place that they took is free again, or there would be none left."""
+    monkeypatch.setattr("bridge.supervisor.FIRST_BACKOFF_SECONDS", 0.001)
+    monkeypatch.setattr("bridge.supervisor.LONGEST_BACKOFF_SECONDS", 0.01)
+    metronome = FakeMetronome()
+    worker = start(metronome, threads=threads)
+    monkeypatch.setattr(worker, "do", dying(worker.do, 3 * threads, worker.release))
+    monkeypatch.setattr(worker, "step", dying(worker.step, 3))
+    receive(store, *[asking(f"evt_{n}", {"n": str(n)}, NOW + n) for n in range(20)])
+    assert until(lambda: metronome.held.get(ENTITY_ID) == {"n": "19"})
+    assert until(lambda: worker.taken == 0)

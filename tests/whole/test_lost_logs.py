@@ -6,6 +6,7 @@ import pytest
 import requests
 
 from tests.support.making import ENTITY_ID
+from tests.support.postgres import free_port
 from tests.support.processes import ours
 from tests.support.stripe_events import customer_updated
 from tests.whole.conftest import post
@@ -45,7 +46,11 @@ def test_a_bridge_that_cannot_log_takes_and_delivers_webhooks(sqlite_world, redi
 def test_a_worker_that_cannot_log_delivers_and_stops_as_it_should(sqlite_world, redirection):
     sqlite_world.sandbox()
     _, url = sqlite_world.serve(BRIDGE_DELIVERY="off")
-    worker = sqlite_world.run(to(redirection, "worker"))
+    port = free_port()
+    worker = sqlite_world.run(to(redirection, "worker"), BRIDGE_OPS_PORT=str(port))
     assert post(url, customer_updated(tier="gold")).status_code == 200
     sqlite_world.wait_for(ENTITY_ID, {"tier": "gold", "name": "Acme"}, worker)
+    threads = requests.get(f"http://127.0.0.1:{port}/readyz", timeout=30).json()["threads"]
+    assert threads["dispatcher"]["state"] == threads["ops"]["state"] == "alive"
+    assert dropped(f"http://127.0.0.1:{port}") > 0
     assert worker.terminate() == 0
