@@ -15,6 +15,7 @@ from bridge.cli import (
     diff,
     drift,
     events,
+    fields,
     keys,
     replay,
     sandbox,
@@ -46,7 +47,7 @@ COMMANDS = {
     "Write mapping files": (suggest, check, try_, schema, senders),
     "Set up a source": (send, diagnose),
     "Roll out": (diff, keys, backfill),
-    "Look into things": (events, dead_letters, replay, drift),
+    "Look into things": (events, dead_letters, replay, fields, drift),
 }
 
 

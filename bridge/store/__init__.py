@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from bridge.store.backlog import Backlog
 from bridge.store.captures import Captures
 from bridge.store.changes import Changes
+from bridge.store.counters import Counters
 from bridge.store.database import Database
 from bridge.store.entities import Entities, Queue
 from bridge.store.events import Events
@@ -18,6 +19,7 @@ from bridge.store.references import References
 from bridge.store.retention import Retention
 from bridge.store.schema import check, upgrade
 from bridge.store.signal import Signal, signal_of
+from bridge.store.stamps import Stamps
 
 __all__ = ["Store", "open_store"]
 
@@ -29,8 +31,10 @@ class Store:
     history: History
     changes: Changes
     entities: Entities
+    stamps: Stamps
     holdings: Holdings
     references: References
+    counters: Counters
     index: CustomerIndex
     letters: Letters
     captures: Captures
@@ -72,8 +76,10 @@ def open_store(url: str, connections: int, lookup_cache: int, *, server_clock: b
         history=History(database, events),
         changes=changes,
         entities=Entities(database),
+        stamps=Stamps(database),
         holdings=Holdings(database),
         references=references,
+        counters=changes.counters,
         index=CustomerIndex(database),
         letters=Letters(database),
         captures=Captures(database),

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Table, and_, bindparam, case, delete, exists,
 from sqlalchemy.sql import ColumnElement
 
 from bridge.model import Attempt, ChangeState, Field, StoredChange
+from bridge.store.corrections import corrected
 from bridge.store.database import Database, packed
 from bridge.store.rows import attempt_of, change_of, field_of
 from bridge.store.tables import AGE, OPEN, attempts, changes, entities, fields
@@ -165,7 +166,8 @@ class Entities:
         which = key_of(claim.entity, claim.entity_id)
         with self.database.read() as connection:
             work = tuple(map(change_of, connection.execute(LOAD_CHANGES, which | {"now": now})))
-            return Work(work, {row.key: field_of(row) for row in connection.execute(LOAD_FIELDS, which)})
+            known = {row.key: field_of(row) for row in connection.execute(LOAD_FIELDS, which)}
+        return Work(*corrected(self.database, claim.entity, claim.entity_id, (work, known)))
 
     def settle(self, claim: Claim, settlement: Settlement, now: int) -> bool:
         """Remember what a delivery came to and give the entity back. False, and nothing, if the lease was lost."""
@@ -250,9 +252,13 @@ def queued(entity: str, entity_id: str, now: int) -> dict[str, Any]:
 
 
 def attempt_row(claim: Claim, attempt: Attempt) -> dict[str, Any]:
+    return attempt_values(claim.entity, claim.entity_id, attempt)
+
+
+def attempt_values(entity: str, entity_id: str, attempt: Attempt) -> dict[str, Any]:
     return {
-        "entity": claim.entity,
-        "entity_id": claim.entity_id,
+        "entity": entity,
+        "entity_id": entity_id,
         "call": attempt.call,
         "keys": orjson.dumps(attempt.keys).decode(),
         "status": attempt.outcome.status,

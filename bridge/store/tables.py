@@ -94,12 +94,15 @@ OPEN = state_is(changes.c.state, ChangeState.PENDING, ChangeState.PARKED)
 PARKED = state_is(changes.c.state, ChangeState.PARKED)
 REFUSED = state_is(changes.c.state, ChangeState.REFUSED)
 UNDONE = state_is(changes.c.state, ChangeState.PENDING, ChangeState.PARKED, ChangeState.REFUSED)
+#: What is done: what Metronome holds or held, and what had a newer value.
+SETTLED = state_is(changes.c.state, ChangeState.DELIVERED, ChangeState.SUPERSEDED)
 #: The order in which a delivery takes them on, backwards.
 AGE = (changes.c.occurred_at, changes.c.event, changes.c.id)
 Index("changes_event", changes.c.event)
 index_part("changes_open", OPEN, changes.c.entity, changes.c.entity_id, *AGE)
 index_part("changes_parked", PARKED, changes.c.entity, changes.c.reference_kind, changes.c.reference_value)
 index_part("changes_refused", REFUSED, changes.c.event)
+index_part("changes_settled", SETTLED, changes.c.entity, changes.c.entity_id, *AGE)
 index_part("changes_undone", UNDONE, changes.c.state, changes.c.id)
 
 #: The work queue: an entity is here while it has open changes.
@@ -193,6 +196,15 @@ capturing = Table(
     Column("source", Text, primary_key=True),
     Column("digest", Text, nullable=False),
     Column("began_at", Number, nullable=False),
+)
+
+#: What is counted over all processes.
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("number", Number, nullable=False),
 )
 
 #: One row: how many calls to Metronome may be made, for all replicas. See `model.GateState`.

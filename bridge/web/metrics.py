@@ -9,13 +9,14 @@ import structlog
 from flask import Blueprint, Response, current_app
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-from prometheus_client.metrics_core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from bridge.bootstrap import Bridge, now
 from bridge.errors import StoreError
 from bridge.mapping.files import Mappings
 from bridge.store import Store
+from bridge.store.counters import DATED_BY_RECEIPT
 
 log = structlog.get_logger()
 blueprint = Blueprint("metrics", __name__)
@@ -79,4 +80,11 @@ def of_store(store: Store) -> Iterator[Metric]:
     is_open = GaugeMetricFamily(
         "bridge_gate_open", "Whether calls to Metronome may be made.", 1 if gate.is_open(now()) else 0
     )
-    yield from (events, changes, is_open)
+    dated = CounterMetricFamily(
+        "bridge_dated_by_receipt",
+        "Changes whose own time lies in the future, so that it was not used.",
+        labels=["source"],
+    )
+    for source, number in sorted(store.counters.of(DATED_BY_RECEIPT).items()):
+        dated.add_metric([source], number)
+    yield from (events, changes, is_open, dated)
