@@ -281,7 +281,7 @@ def log_dating(event: StoredEvent, made: Translated) -> Translated:
             log.warning(
                 "dated by receipt",
                 source=event.source,
-                event=event.id,
+                number=event.id,
                 rule=change.rule,
                 seconds_ahead=change.ahead // SECOND,
             )

@@ -16,6 +16,7 @@ from bridge.cli import (
     diff,
     drift,
     events,
+    fields,
     keys,
     replay,
     restored,
@@ -49,7 +50,7 @@ COMMANDS = {
     "Write mapping files": (suggest, check, try_, schema, senders),
     "Set up a source": (send, diagnose),
     "Roll out": (diff, keys, backfill),
-    "Look into things": (events, dead_letters, replay, drift, breaker, restored),
+    "Look into things": (events, dead_letters, replay, fields, drift, breaker, restored),
 }
 
 

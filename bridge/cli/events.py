@@ -9,6 +9,7 @@ from bridge.cli.terminal import console, echo, table
 from bridge.errors import BridgeError
 from bridge.model import EventState, StoredChange, StoredEvent
 from bridge.store import Store
+from bridge.store.stamps import RELEASE
 from bridge.text import harmless
 
 STATES = click.Choice([str(state) for state in EventState])
@@ -87,6 +88,11 @@ def show_attempts(store: Store, change: StoredChange) -> None:
     for attempt in reversed(store.entities.attempts_of(change.entity, change.entity_id or "")):
         if change.id in attempt.changes:
             outcome = attempt.outcome
+            if attempt.call == RELEASE:
+                console.print(
+                    f"  {when(attempt.started_at)} {', '.join(attempt.keys)}: {outcome.message}", markup=False
+                )
+                continue
             status = outcome.status or "no answer"
             took = f"{attempt.duration / 1000:.0f} ms"
             console.print(

@@ -17,6 +17,8 @@ from bridge.mapping.reach import Recorder
 from bridge.mapping.rules import Rule, Source, applies, scopes_of, time_of
 from bridge.times import DAY
 
+#: Examples may be of any day: how far in the future a time in one may lie before anything is said.
+EXAMPLE_SLACK = 30 * DAY
 #: Where in a path the key of a rule stands: rules, its number, the key.
 RULE = 2
 
@@ -88,7 +90,7 @@ def future_times(subject: Subject) -> Iterator[Finding]:
     future = subject.source.future_events
     for case in subject.cases:
         ahead = max((event.occurred_at or 0 for event in case.events), default=0) - subject.now
-        if ahead > max(future.tolerance, DAY):
+        if ahead > max(future.tolerance, EXAMPLE_SLACK):
             message = f"the event of this example lies {span(ahead)} in the future: {outcome_of(future)}"
             yield Finding("future-time", message, ("examples", case.index, "name"))
     for rule in subject.rules:
@@ -107,7 +109,9 @@ def later_than_its_event(rule: Rule, subject: Subject) -> int:
         with suppress(RuleError):
             for _, scope in scopes_of(rule, event.payload):
                 if applies(rule, scope):
-                    most = max(most, time_of(rule, scope, event) - (event.occurred_at or subject.now))
+                    # An event without a time has `now`.
+                    slack = EXAMPLE_SLACK if event.occurred_at in (None, subject.now) else 0
+                    most = max(most, time_of(rule, scope, event) - (event.occurred_at or subject.now) - slack)
     return most
 
 

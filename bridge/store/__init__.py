@@ -7,6 +7,7 @@ from bridge.store.backlog import Backlog
 from bridge.store.captures import Captures
 from bridge.store.changes import Changes
 from bridge.store.conflicts import Conflicts
+from bridge.store.counters import Counters
 from bridge.store.database import Database
 from bridge.store.entities import Entities, Queue
 from bridge.store.events import Events
@@ -20,6 +21,7 @@ from bridge.store.references import References
 from bridge.store.retention import Retention
 from bridge.store.schema import check, upgrade
 from bridge.store.signal import Signal, signal_of
+from bridge.store.stamps import Stamps
 from bridge.supervisor import Supervisor
 
 __all__ = ["Store", "open_store"]
@@ -33,8 +35,10 @@ class Store:
     changes: Changes
     entities: Entities
     conflicts: Conflicts
+    stamps: Stamps
     holdings: Holdings
     references: References
+    counters: Counters
     index: CustomerIndex
     letters: Letters
     captures: Captures
@@ -88,8 +92,10 @@ def open_store(
         changes=changes,
         entities=Entities(database),
         conflicts=Conflicts(database),
+        stamps=Stamps(database),
         holdings=Holdings(database),
         references=references,
+        counters=changes.counters,
         index=CustomerIndex(database),
         letters=Letters(database),
         captures=Captures(database),

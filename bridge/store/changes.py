@@ -7,6 +7,7 @@ import orjson
 from sqlalchemy import Connection, and_, select, update
 
 from bridge.model import Change, ChangeState, StoredChange, StoredEvent
+from bridge.store.counters import DATED_BY_RECEIPT, Counters
 from bridge.store.counts import counted, is_only
 from bridge.store.database import Database, packed
 from bridge.store.entities import Queue
@@ -27,6 +28,7 @@ class Changes:
         self.database = database
         self.queue = queue
         self.references = references
+        self.counters = Counters(database)
         self.insert = database.insert_rows(changes, NEW)
         each = (and_(UNDONE, is_only(database, changes.c.state, state)) for state in COUNTED)
         self.count = select(*(counted(which, changes.c.state, changes.c.id) for which in each))
@@ -37,6 +39,7 @@ class Changes:
             return
         wanted = {(change.entity, change.reference): event.source for event, change, _ in made}
         known = self.references.resolve(connection, wanted, now)
+        self.counters.count(connection, DATED_BY_RECEIPT, (event.source for event, change, _ in made if change.ahead))
         rows = [row_of(one, known.get((one[1].entity, one[1].reference)), now) for one in made]
         connection.execute(self.insert, packed(rows))
         due = {(row["entity"], row["entity_id"]): row["source"] for row in rows if row["entity_id"] is not None}

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.sql import ColumnElement
 
 from bridge.model import Attempt, ChangeState, Field, StoredChange, Wait
+from bridge.store.corrections import corrected
 from bridge.store.database import Database, packed
 from bridge.store.isolation import NO_ISOLATION, Isolation
 from bridge.store.lanes import all_lanes, claim_by_lane
@@ -207,11 +208,11 @@ class Entities:
     def load(self, claim: Claim, now: int) -> Work:
         which = key_of(claim.entity, claim.entity_id)
 
-        def step(connection: Connection) -> Work:
+        def step(connection: Connection) -> tuple[tuple[StoredChange, ...], dict[str, Field]]:
             work = tuple(map(change_of, connection.execute(LOAD_CHANGES, which | {"now": now})))
-            return Work(work, {row.key: field_of(row) for row in connection.execute(LOAD_FIELDS, which)})
+            return work, {row.key: field_of(row) for row in connection.execute(LOAD_FIELDS, which)}
 
-        return self.database.look(step)
+        return Work(*corrected(self.database, claim.entity, claim.entity_id, self.database.look(step)))
 
     def settle(self, claim: Claim, settlement: Settlement, now: int) -> bool:
         """Remember what a delivery came to and give the entity back. False, and nothing, if the lease was lost."""
@@ -319,9 +320,13 @@ def queued(entity: str, entity_id: str, now: int, lane: str = "") -> dict[str, A
 
 
 def attempt_row(claim: Claim, attempt: Attempt) -> dict[str, Any]:
+    return attempt_values(claim.entity, claim.entity_id, attempt)
+
+
+def attempt_values(entity: str, entity_id: str, attempt: Attempt) -> dict[str, Any]:
     return {
-        "entity": claim.entity,
-        "entity_id": claim.entity_id,
+        "entity": entity,
+        "entity_id": entity_id,
         "call": attempt.call,
         "keys": orjson.dumps(attempt.keys).decode(),
         "status": attempt.outcome.status,

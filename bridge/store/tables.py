@@ -99,12 +99,15 @@ OPEN = state_is(changes.c.state, ChangeState.PENDING, ChangeState.PARKED)
 PARKED = state_is(changes.c.state, ChangeState.PARKED)
 REFUSED = state_is(changes.c.state, ChangeState.REFUSED)
 UNDONE = state_is(changes.c.state, ChangeState.PENDING, ChangeState.PARKED, ChangeState.REFUSED)
+#: What is done: what Metronome holds or held, and what had a newer value.
+SETTLED = state_is(changes.c.state, ChangeState.DELIVERED, ChangeState.SUPERSEDED)
 #: The order in which a delivery takes them on, backwards.
 AGE = (changes.c.occurred_at, changes.c.event, changes.c.id)
 Index("changes_event", changes.c.event)
 index_part("changes_open", OPEN, changes.c.entity, changes.c.entity_id, *AGE)
 index_part("changes_parked", PARKED, changes.c.entity, changes.c.reference_kind, changes.c.reference_value)
 index_part("changes_refused", REFUSED, changes.c.event)
+index_part("changes_settled", SETTLED, changes.c.entity, changes.c.entity_id, *AGE)
 index_part("changes_undone", UNDONE, changes.c.state, changes.c.id)
 CONFLICTING = and_(OPEN, changes.c.conflict.is_not(None))
 index_part("changes_conflict", CONFLICTING, changes.c.entity, changes.c.conflict, changes.c.entity_id)
@@ -235,6 +238,16 @@ gate = Table("gate", metadata, Column("id", Integer, primary_key=True), *gate_co
 
 #: The same for single endpoints: only those that are not wide open have a row.
 endpoint_gates = Table("endpoint_gates", metadata, Column("endpoint", Text, primary_key=True), *gate_columns())
+
+#: What is counted over all processes.
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("number", Number, nullable=False),
+)
+
 
 #: Customers by their custom fields: hints, since whoever is found here is looked at again before anything is written.
 index_entries = Table(

@@ -9,7 +9,7 @@ import structlog
 from flask import Blueprint, Response, current_app
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-from prometheus_client.metrics_core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from bridge.bootstrap import Bridge, now
@@ -18,6 +18,7 @@ from bridge.gates import Endpoint, GateState
 from bridge.mapping.files import Mappings
 from bridge.model import Wait
 from bridge.store import Store
+from bridge.store.counters import DATED_BY_RECEIPT
 from bridge.web.vitals import of_process
 
 log = structlog.get_logger()
@@ -79,7 +80,14 @@ def of_store(store: Store) -> Iterator[Metric]:
     changes = GaugeMetricFamily("bridge_changes", "Changes by state: at most 500 are counted.", labels=["state"])
     for change_state, count in store.changes.counts().items():
         changes.add_metric([change_state], count)
-    yield from (events, changes)
+    dated = CounterMetricFamily(
+        "bridge_dated_by_receipt",
+        "Changes whose own time lies in the future, so that it was not used.",
+        labels=["source"],
+    )
+    for source, number in sorted(store.counters.of(DATED_BY_RECEIPT).items()):
+        dated.add_metric([source], number)
+    yield from (events, changes, dated)
     yield from of_gates(store)
 
 

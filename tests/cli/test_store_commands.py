@@ -7,7 +7,10 @@ import pytest
 from bridge.errors import BridgeError, StoreError
 from bridge.model import EventState
 from bridge.store.events import Translated
-from tests.support.making import NOW, asking, by_payload, event
+from bridge.store.held import Scope
+from bridge.times import DAY, SECOND, to_iso
+from tests.pipeline.conftest import Pipeline
+from tests.support.making import ENTITY_ID, NOW, asking, by_payload, event
 
 
 @pytest.fixture
@@ -160,3 +163,73 @@ def test_commands_refuse_a_database_without_tables(run, tmp_path):
     result = run("events", "list", DATABASE_URL=f"sqlite:///{tmp_path}/new.db")
     assert isinstance(result.exception, StoreError)
     assert "metronome-bridge upgrade" in str(result.exception)
+
+
+@pytest.fixture
+def stuck(store):
+    """A key that a time far in the future holds, and what it has superseded."""
+    pipeline = Pipeline(store)
+    pipeline.receive(asking("evt_far", {"tier": "gold", "seats": "5"}, NOW + 9999 * DAY))
+    pipeline.deliver()
+    pipeline.receive(asking("evt_later", {"tier": "silver"}, NOW + SECOND))
+    pipeline.deliver()
+    assert pipeline.metronome.held[ENTITY_ID]["tier"] == "gold"
+    return pipeline
+
+
+def test_a_key_that_is_released_is_set_by_the_next_event_whatever_its_time(on_store, stuck):
+    result = on_store("fields", "release", "--entity", "customer", "--id", ENTITY_ID, "--key", "tier", "--yes")
+    assert result.exit_code == 0, result.output
+    assert "1 key freed" in result.output
+    held = stuck.store.entities.fields_of("customer", ENTITY_ID)
+    assert (held["tier"].value, held["tier"].stamp) == ("gold", (0, 0, 0))
+    assert held["seats"].stamp.occurred_at == NOW + 9999 * DAY
+    calls = len(stuck.metronome.calls)
+    stuck.deliver()
+    assert len(stuck.metronome.calls) == calls
+    stuck.receive(asking("evt_next", {"tier": "bronze"}, NOW - DAY))
+    stuck.deliver()
+    assert stuck.metronome.held[ENTITY_ID] == {"tier": "bronze", "seats": "5"}
+
+
+def test_what_is_released_is_shown_and_asked_first_and_stands_in_log_and_history(on_store, stuck):
+    asked = on_store("fields", "release", "--ahead", answer="n\n")
+    assert asked.exit_code == 1
+    assert all(text in asked.output for text in (ENTITY_ID, "tier", "gold", "2054-04-08", "free 2 keys"))
+    assert stuck.store.entities.fields_of("customer", ENTITY_ID)["tier"].stamp.occurred_at > NOW
+    done = on_store("fields", "release", "--ahead", answer="y\n")
+    assert "2 keys freed" in done.output
+    assert "key released" in done.output
+    number = stuck.store.events.numbers()[0]
+    assert "tier: an operator freed the key" in on_store("events", "show", str(number)).output
+    assert on_store("fields", "release", "--ahead", "--yes").exit_code == 1
+
+
+def test_keys_to_release_are_picked_by_source_and_key_and_never_all_by_accident(on_store, stuck):
+    assert on_store("fields", "release", "--yes").exit_code == 2
+    assert on_store("fields", "release", "--entity", "customer", "--yes").exit_code == 2
+    assert on_store("fields", "release", "--source", "hubspot", "--yes").exit_code == 1
+    assert "2 keys freed" in on_store("fields", "release", "--source", "stripe", "--yes").output
+
+
+def test_fields_are_shown_with_what_decides_who_may_set_them(on_store, stuck):
+    lines = on_store("fields", "show", "--key", "seats", "--json").output.splitlines()
+    (found,) = map(json.loads, lines)
+    assert (found["key"], found["value"], found["stamped"]) == ("seats", "5", to_iso(NOW + 9999 * DAY))
+    assert "seats" in on_store("fields", "show").output
+
+
+def test_a_key_that_an_event_has_set_meanwhile_is_not_released(store, stuck):
+    found = store.stamps.find(Scope(ids=(ENTITY_ID,)), ["tier"])
+    stuck.receive(asking("evt_farther", {"tier": "iron"}, NOW + 99999 * DAY))
+    stuck.deliver()
+    assert store.stamps.release(found, NOW) == []
+    assert store.entities.fields_of("customer", ENTITY_ID)["tier"].stamp.occurred_at == NOW + 99999 * DAY
+
+
+def test_a_replay_sets_a_key_that_was_released(on_store, stuck):
+    on_store("fields", "release", "--key", "tier", "--yes")
+    stuck.store.events.replay(stuck.store.events.numbers())
+    stuck.receive()
+    stuck.deliver()
+    assert stuck.metronome.held[ENTITY_ID]["tier"] == "gold"

@@ -315,3 +315,10 @@ def test_watching_shows_mistakes_as_they_are_made_and_mended_and_ends_with_ctrl_
         assert process.popen.wait(60) == 0
     assert "Traceback" not in process.said
     assert "\x1b" not in process.said
+
+
+def test_a_time_in_the_future_is_shown_as_dated_by_receipt(run, put):
+    event = {**customer_updated(), "created": 4_000_000_000}
+    result = run("try", "stripe", put("event.json", json.dumps(event)))
+    assert "dated by receipt" in result.output
+    assert "in the future (future_events)" in result.output

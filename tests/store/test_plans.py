@@ -225,6 +225,7 @@ def test_no_index_is_there_for_nothing(full):
         "changes_open",  # loading a delivery
         "changes_parked",  # an answer sets free what waited for it
         "changes_refused",  # listing dead letters
+        "changes_settled",  # what wins once an event is corrected
         "changes_undone",  # counting
         "changes_conflict",  # changes that wait for a unique value
         "entities_due",

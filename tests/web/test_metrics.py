@@ -1,14 +1,20 @@
 """What Prometheus gets, read by Prometheus' own parser."""
 
+from types import SimpleNamespace
+
 from prometheus_client.parser import text_string_to_metric_families
 
-from bridge.bootstrap import now
+from bridge import bootstrap
+from bridge.bootstrap import log_dating, now
 from bridge.errors import StoreError
 from bridge.gates import Cause, GateState
 from bridge.mapping.documents import Problem
 from bridge.mapping.files import Mappings
-from bridge.times import SECOND
+from bridge.model import Event
+from bridge.pipeline.translate import translate
+from bridge.times import HOUR, SECOND
 from tests.support.making import NOW, event
+from tests.support.stripe_events import customer_updated
 
 
 def scraped(client):
@@ -43,6 +49,19 @@ def test_files_that_are_refused_or_gone_can_be_alarmed_on(client):
     found = scraped(client)
     assert (found["bridge_mapping_problems", "stripe"], found["bridge_mapping_problems", "erp"]) == (1, 2)
     assert found["bridge_source_stops_timestamp_seconds", "stripe"] == 1_795_341_600
+
+
+def test_changes_that_are_dated_by_receipt_are_counted_over_all_processes(client, monkeypatch):
+    lines = []
+    monkeypatch.setattr(bootstrap, "log", SimpleNamespace(warning=lambda text, **given: lines.append((text, given))))
+    store, sources = client.bridge.store, client.bridge.live.sources
+    for name, ahead in (("evt_1", 0), ("evt_2", 9 * HOUR), ("evt_3", 9 * HOUR)):
+        payload = {**customer_updated(), "id": name}
+        store.events.add("stripe", [Event(name, "customer.updated", payload, now() + ahead)], {}, now())
+        store.events.translate(lambda one: log_dating(one, translate(one, sources)), 1, now())
+    assert [(text, given["number"]) for text, given in lines] == [("dated by receipt", 2), ("dated by receipt", 3)]
+    assert scraped(client)["bridge_dated_by_receipt_total", "stripe"] == 2
+    assert store.events.find()[0].reason.startswith("rule 'customer' was dated by receipt: its time lies ")
 
 
 def test_the_queue_and_the_gate_are_told(client):
