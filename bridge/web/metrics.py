@@ -1,6 +1,6 @@
-"""GET /metrics: what Prometheus may want to watch, as it is at that moment.
+"""GET /metrics: what Prometheus may want to watch, as it is at that moment, and what the web processes have counted.
 
-Nothing is counted up in a process, so it does not matter which of them answers.
+It does not matter which of them answers: what they count is added up, and everything else is in the database.
 """
 
 from collections.abc import Iterator
@@ -16,6 +16,7 @@ from bridge.bootstrap import Bridge, now
 from bridge.errors import StoreError
 from bridge.mapping.files import Mappings
 from bridge.store import Store
+from bridge.web import parts
 
 log = structlog.get_logger()
 blueprint = Blueprint("metrics", __name__)
@@ -25,7 +26,8 @@ blueprint = Blueprint("metrics", __name__)
 def metrics() -> Response:
     registry = CollectorRegistry()
     registry.register(Figures(current_app.extensions["bridge"]))
-    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    text = generate_latest(registry) + generate_latest(parts.counters().of_all_processes())
+    return Response(text, content_type=CONTENT_TYPE_LATEST)
 
 
 class Figures(Collector):
