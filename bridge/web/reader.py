@@ -159,9 +159,7 @@ class Reader:
         codings = [value for name, value in found if name.lower() == b"transfer-encoding"]
         expected = [value.strip().lower() for name, value in found if name.lower() == b"expect"]
         self.expects = expected == [b"100-continue"]
-        if len(lengths) + len(codings) > 1 or not all(one.isdigit() for one in lengths):
-            self.hand_over(self._head)
-        elif codings and codings[0].strip().lower() != b"chunked":
+        if len(lengths) + len(codings) > 1 or not all(one.isdigit() for one in lengths) or (codings and codings[0].strip().lower() != b"chunked"):
             self.hand_over(self._head)
         elif codings:
             self._chunk = self._head

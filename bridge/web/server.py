@@ -263,9 +263,9 @@ class Pieces(Unreader):
 
 def is_read(req: Any, unreader: Pieces) -> bool:
     """Whether the parser sees the end of the request where we do. Else nothing that follows can be trusted."""
-    while req.body.read(PIECE):
+    while not req.body.failed and req.body.read(PIECE):
         """What the application was not interested in."""
-    return unreader.is_empty
+    return unreader.is_empty and not req.body.failed
 
 
 class Answer:
