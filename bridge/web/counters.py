@@ -59,6 +59,7 @@ class Counters:
             ["source", "outcome"],
             registry=self.registry,
         )
+        self._known: dict[tuple[str, Outcome], Counter] = {}
         self._cut = Counter(
             "bridge_connections_cut", "Connections that the server closed, by reason.", ["why"], registry=self.registry
         )
@@ -75,7 +76,11 @@ class Counters:
         self.connections({})
 
     def webhook(self, source: str, outcome: Outcome) -> None:
-        self._webhooks.labels(source, outcome).inc()
+        found = self._known.get((source, outcome))
+        if found is None:
+            # Finding a series by its labels costs more than counting in it.
+            found = self._known[source, outcome] = self._webhooks.labels(source, outcome)
+        found.inc()
 
     def cut(self, why: Cut) -> None:
         self._cut.labels(why).inc()

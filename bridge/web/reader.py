@@ -156,17 +156,16 @@ class Reader:
         """Where the body ends. Headers that contradict each other are for the parser to refuse."""
         found = _FRAMING.findall(self.buffer, 0, self._head)
         lengths = [value.rstrip(b" \t") for name, value in found if name.lower() == b"content-length"]
-        codings = [value for name, value in found if name.lower() == b"transfer-encoding"]
+        codings = [value.strip().lower() for name, value in found if name.lower() == b"transfer-encoding"]
         expected = [value.strip().lower() for name, value in found if name.lower() == b"expect"]
         self.expects = expected == [b"100-continue"]
-        if len(lengths) + len(codings) > 1 or not all(one.isdigit() for one in lengths) or (codings and codings[0].strip().lower() != b"chunked"):
-            self.hand_over(self._head)
-        elif codings:
+        known = [one for one in lengths if one.isdigit() and len(one) <= MAX_DIGITS and int(one) <= self.max_body]
+        if known == lengths and len(known) <= 1 and not codings:
+            self._length = self._head + sum(map(int, known))
+        elif codings == [b"chunked"] and not lengths:
             self._chunk = self._head
-        elif lengths and (len(lengths[0]) > MAX_DIGITS or int(lengths[0]) > self.max_body):
-            self.hand_over(self._head)
         else:
-            self._length = self._head + (int(lengths[0]) if lengths else 0)
+            self.hand_over(self._head)
 
     def is_whole(self) -> bool:
         if self._length is None:

@@ -82,7 +82,7 @@ def test_thousands_of_refusals_are_a_few_lines_and_their_number(client, lines):
     clock.advance(SECOND)
     client.post(URL, data=b"{}")
     refused = [line for line in lines if line["event"] == "refused"]
-    (omitted,) = [line["omitted"] for line in lines if "omitted" in line]
+    omitted = sum(line.get("omitted", 0) for line in lines)
     assert (len(refused), omitted) == (MOST + 1, 200 - MOST)
     assert counted(client)["bridge_webhooks_total", "not_verified", "stripe"] == 201
 
