@@ -9,6 +9,7 @@ import selectors
 import socket
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -109,7 +110,8 @@ class Connections:
         try:
             step(conn)
         except Exception:
-            log.exception("unexpected", address=conn.address)
+            with suppress(Exception):
+                log.exception("unexpected", address=conn.address)
             self.drop(conn)
 
     def ready(self, conn: Connection) -> None:

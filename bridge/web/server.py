@@ -234,7 +234,8 @@ class Worker(ThreadWorker):
         """Answer what gunicorn's parser refuses, and what the application should have answered itself."""
         refusal = refusal_of(error)
         if refusal is None:
-            log.error("unexpected", address=conn.address, exc_info=error)
+            with suppress(Exception):
+                log.error("unexpected", address=conn.address, exc_info=error)
             refusal = INTERNAL
         else:
             self.tell(conn, refusal)

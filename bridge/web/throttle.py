@@ -1,7 +1,8 @@
 """Log lines that anybody can cause, by the thousand: a bounded number a second, and then how many more there were."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -24,12 +25,16 @@ class Throttle:
         self._omitted = 0
 
     def warning(self, event: str, **facts: Any) -> None:
-        if self.admits():
-            log.warning(event, **facts)
+        self.write(log.warning, event, facts)
 
     def error(self, event: str, **facts: Any) -> None:
+        self.write(log.error, event, facts)
+
+    def write(self, line: Callable[..., Any], event: str, facts: Mapping[str, Any]) -> None:
+        """A log that cannot be written changes no answer, and stops no connection."""
         if self.admits():
-            log.error(event, **facts)
+            with suppress(Exception):
+                line(event, **facts)
 
     def admits(self) -> bool:
         """Whether there is room for one more line in this second. The first one without room starts the count."""
@@ -52,4 +57,5 @@ class Throttle:
         with self._lock:
             omitted, self._omitted = self._omitted, 0
         if omitted:
-            log.warning("requests without a line of their own", omitted=omitted)
+            with suppress(Exception):
+                log.warning("requests without a line of their own", omitted=omitted)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bridge.times import SECOND
+from bridge.web import connections
 from bridge.web.connection import Cut, Limits, State
 from bridge.web.connections import Connections
 from bridge.web.reader import Stage
@@ -355,7 +356,16 @@ def test_a_connection_that_is_reset_is_forgotten(table):
     assert len(table.table) == 0
 
 
-def test_what_goes_wrong_with_one_connection_does_not_touch_the_others(table, monkeypatch):
+class Broken:
+    """A log whose reader is gone."""
+
+    def exception(self, *_args, **_given):
+        raise BrokenPipeError
+
+
+@pytest.mark.parametrize("log", [connections.log, Broken()], ids=["a log", "no log"])
+def test_what_goes_wrong_with_one_connection_does_not_touch_the_others(table, monkeypatch, log):
+    monkeypatch.setattr(connections, "log", log)
     other = table.connect(WHOLE)
     table.table.work = lambda conn: 1 / 0
     client = table.connect(WHOLE)

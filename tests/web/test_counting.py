@@ -87,6 +87,21 @@ def test_thousands_of_refusals_are_a_few_lines_and_their_number(client, lines):
     assert counted(client)["bridge_webhooks_total", "not_verified", "stripe"] == 201
 
 
+class Broken:
+    """A log on a full disk."""
+
+    def warning(self, *_args, **_given):
+        raise OSError(28, "No space left on device")
+
+    error = exception = warning
+
+
+def test_a_log_that_cannot_be_written_changes_no_answer(client, monkeypatch):
+    monkeypatch.setattr("bridge.web.throttle.log", Broken())
+    assert client.post(URL, data=b"{}").status_code == 401
+    assert client.post(URL, **signed(customer_updated())).status_code == 200
+
+
 def test_the_number_of_lines_left_out_is_told_by_itself(lines):
     throttle = Throttle(Clock(), most=1)
     for _ in range(3):
