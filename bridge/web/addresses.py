@@ -1,4 +1,4 @@
-"""Who is calling: the peer, or what proxies that are trusted say of whom they speak for."""
+"""Who is calling: the peer, or what proxies that are trusted say is their client."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -7,9 +7,9 @@ from bridge.settings import Network
 
 
 def client_of(peer: str, forwarded: str, trusted: Sequence[Network]) -> str:
-    """The address of the client. `forwarded`: the value of X-Forwarded-For, which anybody can send.
+    """The address of the client. `forwarded`: the value of X-Forwarded-For, which any client can send.
 
-    Each proxy appends whom it was called by, so it is read from the right, as long as a trusted proxy says it:
+    Each proxy appends the address that called it, so it is read from the right, as long as a trusted proxy says it:
     https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/X-Forwarded-For
     """
     address = peer

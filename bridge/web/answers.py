@@ -54,7 +54,7 @@ def explained(problem: HTTPException) -> Response:
 
 
 def tell(status: int, code: str, reason: str) -> None:
-    """Anybody can cause such a line, so there are only so many of them in a second."""
+    """Any client can cause such a line, so their number per second is limited."""
     parts.throttle().warning(
         "refused",
         path=request.path,

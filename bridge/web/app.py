@@ -103,7 +103,7 @@ def finish(response: Response) -> Response:
 
 
 def take_the_rest() -> None:
-    """Whoever is still sending when the connection closes may not see the answer: nginx then makes a 502 of it.
+    """A client that is still sending when the connection closes may not see the answer: nginx then answers 502.
 
     Our own server has read what is there, and sees to the rest after the answer.
     """

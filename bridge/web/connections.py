@@ -33,7 +33,7 @@ EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-#: Whoever makes room first: who was answered, then who has not sent a request yet, and last who may send the next one.
+#: Which connections are closed first to make room: answered ones, then those without a whole request, idle ones last.
 FIRST_TO_GO = (State.CLOSING, State.HEAD, State.BODY, State.SENDING, State.IDLE)
 LATE = {
     State.HEAD: (Cut.HEAD, refusals.HEAD_LATE),
@@ -65,7 +65,7 @@ class Connections:
         self.paused_until = 0
         self.buffered = 0
         self._total = 0
-        #: In each state, whoever came into it first is first.
+        #: In each state, the connection that entered it first is first.
         self._states: dict[State, dict[Connection, None]] = {state: {} for state in State}
 
     def __len__(self) -> int:
@@ -200,7 +200,7 @@ class Connections:
         self.linger(conn)
 
     def linger(self, conn: Connection) -> None:
-        """Whoever is still sending when the connection closes may never see the answer (RFC 9112, 9.6)."""
+        """A client that is still sending when the connection closes may never see the answer (RFC 9112, 9.6)."""
         conn.reader.buffer.clear()
         self.weigh(conn)
         if conn.ended or conn.broken or conn.outbox:

@@ -14,7 +14,7 @@ MAX_HEAD = 64 << 10
 MAX_LINE = 4094
 #: What chunk headers and trailers may add to a chunked body, beside once its own size.
 CHUNK_OVERHEAD = 64 << 10
-#: The longest chunk header. Extensions are allowed, and nobody sends them.
+#: The longest chunk header. Extensions are allowed, and senders do not use them.
 MAX_CHUNK_HEADER = 4096
 
 #: A Content-Length with more digits is for the parser to refuse: Python itself refuses to read very long numbers.

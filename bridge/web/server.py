@@ -50,7 +50,7 @@ BODIES_AT_A_TIME = 4
 MAX_BODY = 1 << 20
 PROBES = {b"/healthz", b"/readyz", b"/metrics"}
 PROBE_THREADS = 2
-#: What counts as a request that nobody could read.
+#: Answers to requests that could not be parsed.
 BAD = {
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -198,7 +198,7 @@ class Worker(ThreadWorker):
         kept = False
         try:
             kept = self.answer(conn)
-            # Only while a thread is left for whoever comes.
+            # Only while a thread is free for other connections.
             while kept and stay and self.alive and self.taken < self.cfg.threads and has_more(conn, MOMENT):
                 kept = self.answer(conn)
         except Exception:
@@ -270,10 +270,10 @@ def is_read(req: Any, unreader: Pieces) -> bool:
 
 
 class Answer:
-    """Collects what gunicorn sends, so that it leaves in one piece, and that no thread waits for who reads it.
+    """Collects what gunicorn sends, so that it leaves in one piece, and that no thread waits for the client to read it.
 
     gunicorn sends head and body apart: a process that is killed in between has stored an event, and its sender sees
-    half an answer, which no load balancer can ask of another. It also wakes whoever reads it twice.
+    half an answer, which no load balancer can ask of another. It also wakes the client twice.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Log lines that anybody can cause, by the thousand: a bounded number a second, and then how many more there were."""
+"""Log lines that any client can cause, by the thousand: a bounded number a second, then how many were left out."""
 
 import threading
 from collections.abc import Callable, Mapping
