@@ -36,6 +36,20 @@ class TooMuchError(SenderError):
     code = "too_much"
 
 
+class IncompleteError(SenderError):
+    """The body ended before its announced end, or its chunks are broken."""
+
+    status = 400
+    code = "incomplete_body"
+
+
+class CompressedError(SenderError):
+    """The body is compressed: signatures cover the bytes before compression or after it, and vendors send none."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
 class OperatorError(BridgeError):
     """Whoever runs the bridge must act: settings, mapping files or the database."""
 

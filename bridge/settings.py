@@ -3,11 +3,14 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from bridge.errors import SettingError
+
+Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,7 @@ class Settings:
     reload_seconds: float
     removal_grace_seconds: float
     public_urls: tuple[str, ...]
+    trusted_proxies: tuple[Network, ...]
     max_body_bytes: int
     delivery: bool
     delivery_threads: int
@@ -102,6 +106,13 @@ def url(value: str) -> str:
 
 def urls(value: str) -> tuple[str, ...]:
     return tuple(url(part.strip()) for part in value.split(",") if part.strip())
+
+
+def networks(value: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+    except ValueError:
+        raise ValueError("addresses and networks such as 10.0.0.5, 10.1.0.0/16 are expected") from None
 
 
 def database_url(value: str) -> str:
@@ -236,6 +247,14 @@ SETTINGS = (
         "",
         "Where senders reach the bridge, such as https://hooks.example.com. HubSpot signs it. Several, with commas"
         " between them, while you move. Default: this machine's own address, for trying things out.",
+    ),
+    Setting(
+        "BRIDGE_TRUSTED_PROXIES",
+        "trusted_proxies",
+        networks,
+        "",
+        "Addresses and networks of the proxies in front, such as 10.0.0.5, 10.1.0.0/16. Only what they say in"
+        " X-Forwarded-For is believed. It decides which client address is logged, and nothing else.",
     ),
     Setting(
         "BRIDGE_MAX_BODY_BYTES",

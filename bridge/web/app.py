@@ -3,16 +3,26 @@
 import atexit
 import re
 import uuid
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from typing import Any
 
+import structlog
 from flask import Flask, Response, g, request
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException
 
 from bridge import bootstrap, logs, settings
 from bridge.bootstrap import Bridge
 from bridge.errors import SenderError, StoreError
 from bridge.web import answers, health, metrics, webhooks
+from bridge.web.counters import Counters
+from bridge.web.refusals import INTERNAL, RETRY_AFTER_SECONDS
+from bridge.web.throttle import Throttle
 
+log = structlog.get_logger()
+
+Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 #: How much of a body that nobody reads is taken before it is answered, and in what pieces.
 LONGEST_REST = 64 << 20
 PIECE = 1 << 16
@@ -24,6 +34,11 @@ def create_app(bridge: Bridge) -> Flask:
     # One more than is accepted: a body that comes in chunks is cut here, and must still be seen to be too large.
     app.config["MAX_CONTENT_LENGTH"] = bridge.settings.max_body_bytes + 1
     app.extensions["bridge"] = bridge
+    app.extensions["counters"] = Counters()
+    app.extensions["throttle"] = Throttle(bootstrap.steady)
+    # No redirect, ever: senders take it for a failure, or follow it without their body.
+    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = False
     app.before_request(identify)
     app.after_request(finish)
     app.register_error_handler(SenderError, answers.refused)
@@ -33,7 +48,24 @@ def create_app(bridge: Bridge) -> Flask:
     app.register_blueprint(webhooks.blueprint)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(metrics.blueprint)
+    app.wsgi_app = whatever_happens(app.wsgi_app)  # type: ignore[assignment,method-assign]
     return app
+
+
+def whatever_happens(app: Wsgi) -> Wsgi:
+    """The application, but what escapes its own handlers, such as a log that cannot be written, is answered too."""
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        try:
+            return app(environ, start_response)
+        except Exception:
+            with suppress(Exception):
+                log.exception("unexpected")
+            headers = [("Content-Type", "application/json"), ("Retry-After", RETRY_AFTER_SECONDS)]
+            start_response(f"{INTERNAL.status.value} {INTERNAL.status.phrase}", headers)
+            return [INTERNAL.body("-")]
+
+    return answer
 
 
 def running_app(*, strict: bool = True) -> Flask:
@@ -63,14 +95,19 @@ def identify() -> None:
 
 def finish(response: Response) -> Response:
     take_the_rest()
+    if request.blueprint not in (health.blueprint.name, metrics.blueprint.name):
+        webhooks.count(response)
     response.headers["X-Request-Id"] = g.get("request_id", "-")
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 
 def take_the_rest() -> None:
-    """Whoever is still sending when the connection closes may not see the answer: nginx then makes a 502 of it."""
+    """A client that is still sending when the connection closes may not see the answer: nginx then answers 502.
+
+    Our own server has read what is there, and sees to the rest after the answer.
+    """
     stream, left = request.environ["wsgi.input"], LONGEST_REST
-    with suppress(OSError):
+    with suppress(OSError, ParseException):
         while left > 0 and (piece := stream.read(PIECE)):
             left -= len(piece)

@@ -1,6 +1,6 @@
-"""GET /metrics: what Prometheus may want to watch, as it is at that moment.
+"""GET /metrics: what Prometheus may want to watch, as it is at that moment, and what the web processes have counted.
 
-Nothing is counted up in a process, so it does not matter which of them answers.
+It does not matter which of them answers: what they count is added up, and everything else is in the database.
 """
 
 from collections.abc import Iterator
@@ -19,6 +19,7 @@ from bridge.mapping.files import Mappings
 from bridge.model import Wait
 from bridge.store import Store
 from bridge.store.counters import DATED_BY_RECEIPT
+from bridge.web import parts
 from bridge.web.vitals import of_process
 
 log = structlog.get_logger()
@@ -29,7 +30,8 @@ blueprint = Blueprint("metrics", __name__)
 def metrics() -> Response:
     registry = CollectorRegistry()
     registry.register(Figures(current_app.extensions["bridge"]))
-    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    text = generate_latest(registry) + generate_latest(parts.counters().of_all_processes())
+    return Response(text, content_type=CONTENT_TYPE_LATEST)
 
 
 class Figures(Collector):

@@ -33,7 +33,7 @@ class Replicas:
             self.add_worker()
         for place in range(webs):
             self.ready(place)
-        answers(f"{self.url}/healthz", self.balancer)
+        answers(f"{self.url}/webhooks/stripe", self.balancer)
         return self
 
     def begin_web(self, place: int, **environ: str) -> None:

@@ -63,11 +63,86 @@ def test_an_unknown_source_is_not_found(client):
     assert (response.status_code, shape(response)) == (404, "not_found")
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS"])
 def test_other_methods_are_refused(client, method):
     response = client.open(URL, method=method)
     assert (response.status_code, shape(response)) == (405, "method_not_allowed")
     assert "POST" in response.headers["Allow"]
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+def test_a_vendor_that_looks_whether_the_url_exists_is_told_so(make_client, method):
+    """https://developers.intercom.com/docs/webhooks/setting-up-webhooks: a HEAD request validates the URL.
+
+    The secret may only be known afterwards.
+    """
+    for client in (make_client(), make_client(STRIPE_WEBHOOK_SECRET="")):
+        response = client.open(URL, method=method)
+        assert (response.status_code, response.data) == (200, b"")
+        assert client.open("/webhooks/nobody", method=method).status_code == 404
+        assert client.bridge.store.events.find() == []
+
+
+def test_a_source_is_found_with_a_slash_at_its_end(client):
+    assert client.post(f"{URL}/", **signed(customer_updated())).status_code == 200
+    assert len(client.bridge.store.events.find()) == 1
+    assert client.head(f"{URL}/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/webhooks//stripe", "//webhooks/stripe", "/webhooks/", "/webhooks", "/webhooks/a/b", "/"]
+)
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_a_path_that_leads_nowhere_is_not_found_and_never_redirected(client, path, method):
+    response = client.open(path, method=method, data=b"{}")
+    assert (response.status_code, shape(response)) == (404, "not_found")
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "deflate, gzip"])
+def test_a_compressed_body_is_refused_with_the_reason(client, coding):
+    given = signed(customer_updated())
+    given["headers"]["Content-Encoding"] = coding
+    response = client.post(URL, **given)
+    assert (response.status_code, shape(response)) == (415, "unsupported_media_type")
+    assert "Content-Encoding" in response.get_json()["error"]["message"]
+    given["headers"]["Content-Encoding"] = "identity"
+    assert client.post(URL, **given).status_code == 200
+
+
+def test_a_body_that_is_too_large_is_told_the_limit_and_its_setting(make_client):
+    client = make_client(BRIDGE_MAX_BODY_BYTES="2048")
+    response = client.post(URL, **signed(b"x" * 2049))
+    assert (response.status_code, shape(response)) == (413, "request_entity_too_large")
+    assert "2048" in response.get_json()["error"]["message"]
+    assert "BRIDGE_MAX_BODY_BYTES" in response.get_json()["error"]["message"]
+
+
+FORM = """
+sender: none
+options: {i_understand_anyone_can_post: true}
+rules: [{name: r, entity: customer, id: id, fields: {a: b}}]
+"""
+
+
+@pytest.mark.parametrize("sent", [b"", b"id=1&tier=go", b'{"id": 1}'])
+def test_a_body_shorter_than_announced_is_refused_whatever_its_sender_could_read_of_it(make_client, sent):
+    """Half a form is a form: stored, the whole one would be dropped as its repeat."""
+    client = make_client({"form": FORM})
+    response = client.post("/webhooks/form", data=sent, environ_overrides={"CONTENT_LENGTH": str(len(sent) + 2)})
+    assert (response.status_code, shape(response)) == (400, "incomplete_body")
+    assert client.bridge.store.events.find() == []
+
+
+def test_an_error_of_the_log_is_answered_503(client, monkeypatch):
+    def fail(*_args, **_given):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("bridge.web.answers.log.error", fail, raising=False)
+    monkeypatch.setattr("bridge.web.answers.tell", fail)
+    response = client.post(URL, data=b"{}")
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "30"
+    assert response.get_json()["error"]["code"] == "internal"
 
 
 def test_a_source_without_its_secret_asks_to_come_back_later(make_client):

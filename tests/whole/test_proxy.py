@@ -6,9 +6,11 @@ import time
 import pytest
 import requests
 
+from tests.conftest import missing
 from tests.senders.vendors import hubspot_signature
+from tests.support import nginx
 from tests.support.postgres import free_port
-from tests.support.processes import until
+from tests.support.processes import answers, until
 from tests.support.tls_proxy import INNER_NAME, PUBLIC_NAME, tls_proxy
 
 pytestmark = pytest.mark.slow
@@ -95,3 +97,24 @@ def test_a_signature_for_the_name_inside_is_refused(call, sqlite_world):
     answer = call(f"http://{INNER_NAME}{SIGNED}", BRIDGE_PUBLIC_URL=PUBLIC_URL)
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "not_verified")
     assert stored(sqlite_world) == []
+
+
+def test_the_proxy_of_the_docs_lets_in_webhooks_alone_and_hands_on_every_answer(sqlite_world, tmp_path):
+    """A server that closes while nginx still sends would be a 502."""
+    process, inner = sqlite_world.serve(BRIDGE_DELIVERY="off", BRIDGE_TRUSTED_PROXIES="127.0.0.1")
+    port = free_port()
+    try:
+        proxy = sqlite_world.run(nginx.command(tmp_path / "nginx", port, [int(inner.rpartition(":")[2])]))
+    except nginx.NoNginxError as error:
+        missing(str(error))
+    url = f"http://127.0.0.1:{port}"
+    answers(f"{url}/webhooks/stripe", proxy)
+    assert [requests.get(f"{url}/{path}", timeout=30).status_code for path in ("metrics", "readyz", "")] == [404] * 3
+    for size in (2 << 20, 30 << 20):
+        answer = requests.post(f"{url}/webhooks/stripe", data=b"x" * size, timeout=30)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (413, "request_entity_too_large")
+    answer = requests.post(f"{url}/webhooks/x", data=b"x" * (30 << 20), timeout=30)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+    answer = requests.post(f"{url}/webhooks/stripe", data=b"{}", headers={"X-Forwarded-For": "203.0.113.7"}, timeout=30)
+    assert answer.status_code == 401
+    assert "address=203.0.113.7" in process.said
