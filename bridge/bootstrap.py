@@ -114,10 +114,10 @@ def build_store(settings: Settings) -> Store:
     )
 
 
-def build_client(settings: Settings) -> Client:
+def build_client(settings: Settings, environ: Mapping[str, str] = os.environ) -> Client:
     return Client(
         settings.metronome_base_url,
-        settings.metronome_api_token,
+        environment.Rotating(environ, "METRONOME_API_TOKEN", settings.metronome_api_token, log_secret),
         connect_timeout_seconds=settings.metronome_connect_timeout_seconds,
         timeout_seconds=settings.metronome_timeout_seconds,
         clock=now,
@@ -247,6 +247,13 @@ class SteadyClock:
 
 def steady() -> int:
     return time.monotonic_ns() // 1000
+
+
+def log_secret(name: str, problem: str | None) -> None:
+    if problem is None:
+        log.info("secret taken from its file", setting=name)
+    else:
+        log.error("secret cannot be read: the last one is used", setting=name, problem=problem)
 
 
 def log_gate(state: GateState) -> None:

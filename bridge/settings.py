@@ -56,16 +56,48 @@ class Setting:
 
 
 def read(environ: Mapping[str, str], name: str) -> str | None:
-    """The value of `name`, or the content of the file that `NAME_FILE` names; None if neither is set or it is empty."""
+    """The value of `name`, or the content of the file that `NAME_FILE` names; None if neither is set.
+
+    Raises SettingError if the file cannot be read or has nothing in it: it may be about to be written.
+    """
     path = environ.get(f"{name}_FILE")
     if not path:
         return environ.get(name) or None
     if environ.get(name):
         raise SettingError(f"{name} and {name}_FILE are both set: keep one")
     try:
-        return Path(path).read_text(encoding="utf-8").rstrip("\r\n") or None
+        content = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError(f"{name}_FILE: cannot read {path}: {error.__class__.__name__}") from None
+    if not content.strip():
+        raise SettingError(f"{name}_FILE: {path} is empty")
+    return content
+
+
+class Rotating:
+    """A secret that may change while it is used, because it is in a file. Call it for its value as it is now."""
+
+    def __init__(
+        self, environ: Mapping[str, str], name: str, value: str, tell: Callable[[str, str | None], object]
+    ) -> None:
+        """`value` counts until another can be read. `tell` is told `name` and, if it cannot be read, why: once."""
+        self.environ = environ
+        self.name = name
+        self.value = value
+        self.tell = tell
+        self.problem: str | None = None
+
+    def __call__(self) -> str:
+        if not self.environ.get(f"{self.name}_FILE"):
+            return self.value
+        before = self.value, self.problem
+        try:
+            self.value, self.problem = token(read(self.environ, self.name) or ""), None
+        except (SettingError, ValueError) as error:
+            self.problem = str(error)
+        if (self.value, self.problem) != before:
+            self.tell(self.name, self.problem)
+        return self.value
 
 
 def text(value: str) -> str:

@@ -45,11 +45,11 @@ LONGEST_WAIT = HOUR
 class Bearer(AuthBase):
     """Puts the token on every request itself: otherwise requests would prefer what it finds in ~/.netrc."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: Callable[[], str]) -> None:
         self._token = token
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
+        request.headers["Authorization"] = f"Bearer {self._token()}"
         return request
 
 
@@ -61,12 +61,15 @@ class Session(requests.Session):
 
 
 class Client:
-    """Calls with one pooled session a thread. `clock` gives microseconds, for Retry-After dates."""
+    """Calls with one pooled session a thread. `clock` gives microseconds, for Retry-After dates.
+
+    A `token` that is a function is asked for the token of each call.
+    """
 
     def __init__(
         self,
         base_url: str,
-        token: str,
+        token: str | Callable[[], str],
         *,
         connect_timeout_seconds: float,
         timeout_seconds: float,
@@ -75,7 +78,7 @@ class Client:
         self.base_url = base_url
         self.timeout = (connect_timeout_seconds, timeout_seconds)
         self.clock = clock
-        self._bearer = Bearer(token)
+        self._bearer = Bearer(token if callable(token) else lambda: token)
         self._local = threading.local()
         # Proxies and certificates, asked for once: requests would go through the environment for every call.
         self._surroundings = requests.Session().merge_environment_settings(base_url, {}, None, None, None)
