@@ -45,7 +45,7 @@ def here(table: Table) -> ColumnElement[bool]:
 # Statements are built once: building one takes longer than running it.
 DUE = (
     select(entities.c.entity, entities.c.entity_id)
-    .where(entities.c.due_at <= bindparam("now"), entities.c.leased_until <= bindparam("now"))
+    .where(entities.c.due_at.between(bindparam("since"), bindparam("now")), entities.c.leased_until <= bindparam("now"))
     .order_by(entities.c.due_at)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
@@ -173,9 +173,12 @@ class Entities:
             index_elements=list(entities.primary_key), set_={"due_at": sooner, "doubts": entities.c.doubts + 1}
         )
 
-    def claim(self, lease: str, limit: int, now: int, until: int) -> list[Claim]:
-        """Lease up to `limit` due entities, the longest waiting first: nobody else gets them before `until`."""
-        given = {"now": now, "most": limit, "new_lease": lease, "until": until}
+    def claim(self, lease: str, limit: int, now: int, until: int, *, since: int = 0) -> list[Claim]:
+        """Lease up to `limit` due entities, the longest waiting first: nobody else gets them before `until`.
+
+        `since`: only those due since then, see `glance.Floors`.
+        """
+        given = {"now": now, "since": since, "most": limit, "new_lease": lease, "until": until}
         with self.database.write_one() as connection:
             rows = connection.execute(CLAIM, given)
             return [Claim(row.entity, row.entity_id, lease, until, row.tries, row.doubts) for row in rows]

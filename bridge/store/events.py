@@ -110,11 +110,14 @@ class Events:
         with self.database.read() as connection:
             return set(connection.scalars(KNOWN, {"source_": source, "ids": list(ids)}))
 
-    def translate(self, translate: Callable[[StoredEvent], Translated], limit: int, now: int) -> int:
-        """Turn up to `limit` received events into changes, fewer if they are large, in one transaction. How many."""
+    def translate(self, translate: Callable[[StoredEvent], Translated], limit: int, now: int, *, first: int = 0) -> int:
+        """Turn up to `limit` received events into changes, fewer if they are large, in one transaction. How many.
+
+        `first`: only from this number on, see `glance.Floors`.
+        """
 
         def step(connection: Connection) -> int:
-            found = connection.execute(self.oldest, {"most": limit})
+            found = connection.execute(self.oldest, {"most": limit, "first": first})
             done = [(event, translate(event)) for event in map(event_of, found)]
             rows = [(event, change, made.digest) for event, made in done for change in made.changes]
             self.changes.append(connection, rows, now)
@@ -243,7 +246,7 @@ def oldest(size: ColumnElement[int]) -> Select[Any]:
     """The events that have waited longest, as many as are asked for and as fit."""
     due = (
         select(events.c.id, size)
-        .where(RECEIVED)
+        .where(RECEIVED, events.c.id >= bindparam("first"))
         .order_by(events.c.id)
         .limit(bindparam("most"))
         .with_for_update(skip_locked=True)

@@ -40,7 +40,9 @@ KNOWN = select(references.c.value, references.c.entity_id).where(
 )
 DUE = (
     select(*KEY)
-    .where(references.c.due_at <= bindparam("now"), references.c.leased_until <= bindparam("now"))
+    .where(
+        references.c.due_at.between(bindparam("since"), bindparam("now")), references.c.leased_until <= bindparam("now")
+    )
     .order_by(references.c.due_at)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
@@ -171,8 +173,8 @@ class References:
             given = {"entity_": entity, "kind_": next(iter(references)).kind, "values_": values, "now": now}
             self.database.transact_one(lambda connection: connection.execute(WAKE, given))
 
-    def claim(self, lease: str, limit: int, now: int, until: int) -> list[Question]:
-        given = {"now": now, "most": limit, "new_lease": lease, "until": until}
+    def claim(self, lease: str, limit: int, now: int, until: int, *, since: int = 0) -> list[Question]:
+        given = {"now": now, "since": since, "most": limit, "new_lease": lease, "until": until}
         with self.database.write_one() as connection:
             rows = connection.execute(CLAIM, given)
             return [Question(row.entity, Reference(row.kind, row.value), lease, row.tries) for row in rows]
