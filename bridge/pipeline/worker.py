@@ -123,7 +123,7 @@ class Worker:
         """Do what can be done now. For how many microseconds there is nothing more to do, if no signal comes."""
         seen = self.look()
         if seen.received:
-            self.store.events.translate(self.translate, BATCH, seen.now)
+            self.store.events.translate(self.translate, BATCH, seen.now, first=seen.floors.event)
             # What came of them is due now. Whatever else may be is seen in the next step, which follows at once.
             seen = replace(seen, entity_due=seen.now)
         wait = self.submit(seen)
@@ -158,9 +158,10 @@ class Worker:
         lease, until = self.new_lease(), seen.now + self.lease_for
         jobs: list[Job] = []
         if most and seen.reference_due is not None and seen.reference_due <= seen.now:
-            jobs += self.store.references.claim(lease, most, seen.now, until)
+            jobs += self.store.references.claim(lease, most, seen.now, until, since=seen.floors.reference)
         if most > len(jobs) and seen.entity_due is not None and seen.entity_due <= seen.now:
-            jobs += self.store.entities.claim(lease, most - len(jobs), seen.now, until)
+            left, floor = most - len(jobs), seen.floors.entity
+            jobs += self.store.entities.claim(lease, left, seen.now, until, since=floor)
         return jobs
 
     def work(self) -> None:
