@@ -224,12 +224,10 @@ def build_caller(settings: Settings, gate: Gate) -> Caller:
     return Caller(build_gatekeeper(settings, gate, clock), clock=clock, jitter=random.random, sleep=time.sleep)
 
 
-def build_janitor(settings: Settings, store: Store, clock: Callable[[], int]) -> Janitor | None:
-    """None: everything is kept."""
-    if not settings.retention_days:
-        return None
+def build_janitor(settings: Settings, store: Store, clock: Callable[[], int]) -> Janitor:
+    keep_for = round(settings.retention_days * DAY) if settings.retention_days else None
     # What was received while the machine's clock was ahead leads ours: nothing looks old because of that.
-    return Janitor(store.retention, keep_for=round(settings.retention_days * DAY), clock=lambda: min(clock(), now()))
+    return Janitor(store.retention, keep_for=keep_for, clock=lambda: min(clock(), now()))
 
 
 class SteadyClock:
