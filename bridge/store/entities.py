@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import count, groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -58,6 +58,7 @@ CLAIM = (
     .values(lease=bindparam("new_lease"), leased_until=bindparam("until"))
     .returning(entities.c.entity, entities.c.entity_id, entities.c.tries, entities.c.doubts)
 )
+TAKE_BACK = update(entities).where(entities.c.lease == bindparam("new_lease")).values(lease=None, leased_until=0)
 RETRIED = func.coalesce(changes.c.retry_at, 0)
 LOAD_CHANGES = (
     select(changes)
@@ -179,9 +180,16 @@ class Entities:
         `since`: only those due since then, see `glance.Floors`.
         """
         given = {"now": now, "since": since, "most": limit, "new_lease": lease, "until": until}
-        with self.database.write_one() as connection:
+        tries = count()
+
+        def step(connection: Connection) -> list[Claim]:
+            if next(tries):
+                # What was claimed may have been committed although the answer was lost.
+                connection.execute(TAKE_BACK, given)
             rows = connection.execute(CLAIM, given)
             return [Claim(row.entity, row.entity_id, lease, until, row.tries, row.doubts) for row in rows]
+
+        return self.database.transact_one(step)
 
     def load(self, claim: Claim, now: int) -> Work:
         which = key_of(claim.entity, claim.entity_id)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import count, groupby
 
 from sqlalchemy import Connection, and_, bindparam, case, exists, select, tuple_, update
 from sqlalchemy.sql import ColumnElement
@@ -54,6 +54,7 @@ CLAIM = (
     .values(lease=bindparam("new_lease"), leased_until=bindparam("until"))
     .returning(*KEY, references.c.tries)
 )
+TAKE_BACK = update(references).where(references.c.lease == bindparam("new_lease")).values(lease=None, leased_until=0)
 GIVE_BACK = (
     update(references).where(here(*KEY), references.c.lease == bindparam("lease_")).values(lease=None, leased_until=0)
 )
@@ -175,9 +176,16 @@ class References:
 
     def claim(self, lease: str, limit: int, now: int, until: int, *, since: int = 0) -> list[Question]:
         given = {"now": now, "since": since, "most": limit, "new_lease": lease, "until": until}
-        with self.database.write_one() as connection:
+        tries = count()
+
+        def step(connection: Connection) -> list[Question]:
+            if next(tries):
+                # What was claimed may have been committed although the answer was lost.
+                connection.execute(TAKE_BACK, given)
             rows = connection.execute(CLAIM, given)
             return [Question(row.entity, Reference(row.kind, row.value), lease, row.tries) for row in rows]
+
+        return self.database.transact_one(step)
 
     def answer(self, question: Question, entity_id: str, now: int) -> bool:
         """Remember the answer and set free what was parked for it. False, and nothing, if the lease was lost."""

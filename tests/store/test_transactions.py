@@ -155,6 +155,17 @@ def test_a_delivery_whose_commit_is_lost_is_settled_once_and_has_not_lost_its_le
 
 @on_postgresql
 @pytest.mark.parametrize("cut", Cut)
+def test_a_claim_whose_answer_is_lost_leaves_nothing_under_a_lease_that_nobody_holds(cut_store, cut):
+    store, proxy = cut_store
+    put(store, *(asking(f"evt_{n}", {"tier": "gold"}, customer=customer(n)) for n in range(5)))
+    proxy.trigger, proxy.armed = b"UPDATE entities SET lease", cut
+    assert len(claimed(store, 3)) == 3
+    assert proxy.cuts == 1
+    assert len(claimed(store, 10, lease="theirs")) == 2
+
+
+@on_postgresql
+@pytest.mark.parametrize("cut", Cut)
 def test_every_kind_of_write_survives_a_lost_commit(cut_store, cut):
     store, proxy = cut_store
 
