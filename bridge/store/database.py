@@ -225,7 +225,7 @@ class Database:
     def shrink_log(self) -> bool:
         """Copy SQLite's write-ahead log into the file and empty it, if it is large. Returns whether it is small now.
 
-        SQLite does so by itself, but starts the log again only when nobody reads from it: while reads overlap it grows.
+        SQLite does so by itself, but starts the log again only when there is no reader: while reads overlap it grows.
         https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files
         """
         if not self.is_sqlite or size_of(Path(f"{self.url.database}-wal")) <= WAL_BYTES:
@@ -271,7 +271,7 @@ class Database:
 
 
 def size_of(path: Path) -> int:
-    """0 if there is no such file."""
+    """Returns 0 if the file does not exist."""
     return path.stat().st_size if path.exists() else 0
 
 

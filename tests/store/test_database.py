@@ -210,7 +210,7 @@ def test_the_log_of_sqlite_is_emptied_once_it_is_large(logging_store):
     assert len(store.events.numbers()) == 100
 
 
-def test_a_reader_that_holds_the_log_of_sqlite_stops_nobody_and_it_is_emptied_afterwards(logging_store, tmp_path):
+def test_a_reader_that_holds_the_log_of_sqlite_blocks_no_writer_and_it_is_emptied_afterwards(logging_store, tmp_path):
     store, wal = logging_store
     with closing(sqlite3.connect(tmp_path / "bridge.db", isolation_level=None)) as reader:
         reader.execute("BEGIN")

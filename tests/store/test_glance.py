@@ -1,4 +1,4 @@
-"""Looks for work stay cheap while somebody holds an old snapshot, and miss nothing for longer than a second."""
+"""Looks for work stay cheap while an old snapshot is held, and miss nothing for longer than a second."""
 
 from contextlib import contextmanager
 
