@@ -34,6 +34,7 @@ from bridge.pipeline.swap import Swapper
 from bridge.pipeline.translate import translate
 from bridge.pipeline.translator import Translator
 from bridge.pipeline.worker import Worker
+from bridge.rotation import Rotating
 from bridge.settings import Settings
 from bridge.store import Store, open_store
 from bridge.store.entities import Claim
@@ -124,10 +125,10 @@ def build_store(settings: Settings, supervisor: Supervisor | None = None) -> Sto
     )
 
 
-def build_client(settings: Settings) -> Client:
+def build_client(settings: Settings, environ: Mapping[str, str] = os.environ) -> Client:
     return Client(
         settings.metronome_base_url,
-        settings.metronome_api_token,
+        Rotating(environ, "METRONOME_API_TOKEN", settings.metronome_api_token, log_secret),
         connect_timeout_seconds=settings.metronome_connect_timeout_seconds,
         timeout_seconds=settings.metronome_timeout_seconds,
         clock=now,
@@ -139,6 +140,7 @@ def build_worker(bridge: Bridge) -> Worker:
     settings, store = bridge.settings, bridge.store
     if not settings.metronome_api_token:
         raise OperatorError("METRONOME_API_TOKEN is not set: delivery needs it (BRIDGE_DELIVERY=off does without)")
+    store.expect(bridge.mappings.sources)
     client = build_client(settings)
     lease_for = lease_of(settings)
     park_for = round(settings.park_days * DAY)
@@ -249,12 +251,10 @@ def build_caller(settings: Settings, gate: Gate) -> Caller:
     return Caller(gatekeeper, endpoints, clock=clock, jitter=random.random, sleep=time.sleep)
 
 
-def build_janitor(settings: Settings, store: Store, clock: Callable[[], int]) -> Janitor | None:
-    """None: everything is kept."""
-    if not settings.retention_days:
-        return None
+def build_janitor(settings: Settings, store: Store, clock: Callable[[], int]) -> Janitor:
+    keep_for = round(settings.retention_days * DAY) if settings.retention_days else None
     # What was received while the machine's clock was ahead leads ours: nothing looks old because of that.
-    return Janitor(store.retention, keep_for=round(settings.retention_days * DAY), clock=lambda: min(clock(), now()))
+    return Janitor(store.retention, keep_for=keep_for, clock=lambda: min(clock(), now()))
 
 
 class SteadyClock:
@@ -272,6 +272,13 @@ class SteadyClock:
 
 def steady() -> int:
     return time.monotonic_ns() // 1000
+
+
+def log_secret(name: str, problem: str | None) -> None:
+    if problem is None:
+        log.info("secret taken from its file", setting=name)
+    else:
+        log.error("secret cannot be read: the last one is used", setting=name, problem=problem)
 
 
 def log_dating(event: StoredEvent, made: Translated) -> Translated:

@@ -65,8 +65,8 @@ class Setting:
 def read(environ: Mapping[str, str], name: str) -> str | None:
     """The value of `name`, or the content of the file that `NAME_FILE` names; None if neither is set or it is empty.
 
-    Line breaks at the end of a file are not part of its content. Raises SettingError, also for white space alone: a
-    file that was written wrongly must not become a secret that can be guessed.
+    Line breaks at the end of a file are not part of its content. Raises SettingError if the file cannot be read or has
+    nothing in it but white space: it may be about to be written, and must not become a secret that can be guessed.
     """
     path = environ.get(f"{name}_FILE")
     if not path:
@@ -80,9 +80,9 @@ def read(environ: Mapping[str, str], name: str) -> str | None:
         content = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError(f"{name}_FILE: cannot read {path}: {error.__class__.__name__}") from None
-    if content and not content.strip():
-        raise SettingError(f"{name}_FILE: {path} holds only white space: write the value into it")
-    return content or None
+    if not content.strip():
+        raise SettingError(f"{name}_FILE: {path} is empty or holds only white space: write the value into it")
+    return content
 
 
 def text(value: str) -> str:

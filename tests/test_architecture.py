@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent / "bridge"
 FLOORS = (
     {"model", "gates", "errors", "times", "payload", "text", "private", "logs", "supervisor", "__init__"},
     {"senders", "mapping", "store", "metronome", "settings"},
-    {"authoring"},
+    {"authoring", "rotation"},
     {"pipeline"},
     {"bootstrap"},
     {"web", "cli"},

@@ -41,16 +41,16 @@ WAITS = ("Date", "Retry-After", "retry-after-ms")
 class Bearer(AuthBase):
     """Puts the token on every request itself: otherwise requests would prefer what it finds in ~/.netrc."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: Callable[[], str]) -> None:
         self._token = token
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
+        request.headers["Authorization"] = f"Bearer {self._token()}"
         return request
 
     def redact(self, text: str) -> str:
         """Returns a harmless text that does not hold the token."""
-        return harmless(text, self._token)
+        return harmless(text, self._token())
 
 
 class Session(requests.Session):
@@ -65,12 +65,14 @@ class Client:
 
     `clock` gives microseconds, for Retry-After dates; `monotonic` gives seconds, for deadlines. A call takes at most
     the sum of both timeouts: connecting and sending the first, the answer with its body the second.
+
+    A `token` that is a function is asked for the token of each call.
     """
 
     def __init__(
         self,
         base_url: str,
-        token: str,
+        token: str | Callable[[], str],
         *,
         connect_timeout_seconds: float,
         timeout_seconds: float,
@@ -81,7 +83,7 @@ class Client:
         self.timeout = (connect_timeout_seconds, timeout_seconds)
         self.clock = clock
         self.monotonic = monotonic
-        self._bearer = Bearer(token)
+        self._bearer = Bearer(token if callable(token) else lambda: token)
         self._resolver = Resolver()
         self._local = threading.local()
         # Proxies and certificates, asked for once: requests would go through the environment for every call.

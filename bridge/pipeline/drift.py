@@ -95,7 +95,7 @@ class Report:
         return [one for one in self.differences if one.kind is not Kind.GONE]
 
     def repairable_from(self, side: Side | None) -> list[Difference]:
-        """What can be repaired if the values of `side` count. None: nobody has said which, so not what is unsure."""
+        """Returns what can be repaired if the values of `side` count. None: not what is unsure."""
         return [one for one in self.repairable if side is not None or not one.ours.unsure]
 
     @property

@@ -1,4 +1,4 @@
-"""Prunes what is older than the retention, a little at a time, beside the deliveries."""
+"""Prunes what is older than the retention, a little at a time, beside the deliveries, and keeps SQLite's log small."""
 
 from collections.abc import Callable, Iterator
 from typing import Protocol
@@ -24,11 +24,13 @@ Wait = Callable[[float], bool]
 class Prunes(Protocol):
     def prune(self, before: int, limit: int) -> Iterator[Pruned]: ...
 
+    def shrink_log(self) -> bool: ...
+
 
 class Janitor:
-    """What is older than `keep_for` microseconds goes."""
+    """What is older than `keep_for` microseconds goes. None: everything is kept."""
 
-    def __init__(self, retention: Prunes, *, keep_for: int, clock: Callable[[], int]) -> None:
+    def __init__(self, retention: Prunes, *, keep_for: int | None, clock: Callable[[], int]) -> None:
         self.retention = retention
         self.keep_for = keep_for
         self.clock = clock
@@ -37,15 +39,20 @@ class Janitor:
         while not wait(REST_SECONDS):
             self.clean(wait)
 
+    def prune(self) -> Iterator[Pruned]:
+        return iter(()) if self.keep_for is None else self.retention.prune(self.clock() - self.keep_for, STEP)
+
     def clean(self, wait: Wait) -> None:
         """One pass. What fails is tried again with the next."""
         events = attempts = 0
         try:
-            for went in self.retention.prune(self.clock() - self.keep_for, STEP):
+            for went in self.prune():
                 events += went.events
                 attempts += went.attempts
                 if wait(PAUSE_SECONDS):
                     break
+            if not self.retention.shrink_log():
+                log.warning("write-ahead log is large and cannot be emptied: a reader holds it")
         except StoreError as error:
             log.warning("store unavailable", error=str(error))
         except Exception:

@@ -1,7 +1,7 @@
 """The loop that turns received events into changes: one source after the other, and a little of each at a time."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import structlog
@@ -9,6 +9,7 @@ import structlog
 from bridge.errors import StoreError, UnstorableError
 from bridge.model import EventState, StoredEvent
 from bridge.store.events import Events, Translated
+from bridge.store.lanes import Lane
 from bridge.times import MILLISECOND
 
 log = structlog.get_logger()
@@ -43,10 +44,16 @@ class Translator:
         self.translate = translate
         self.clock = clock
         self.last_source = ""
+        self.lock = threading.Lock()
+        #: Sources that have events to be translated, and the number of the first.
+        self.sources: dict[str, int] = {}
         self.news = threading.Event()
 
-    def wake(self) -> None:
-        """There are received events, or the process is to stop."""
+    def wake(self, sources: Sequence[Lane] = ()) -> None:
+        """These sources have events to be translated, or the process is to stop."""
+        with self.lock:
+            for lane in sources:
+                self.sources[lane.name] = min(lane.due_at, self.sources.get(lane.name, lane.due_at))
         self.news.set()
 
     def run(self, stopping: Stop, announce: Callable[[], object], beat: Callable[[], object]) -> None:
@@ -71,10 +78,25 @@ class Translator:
 
     def step(self) -> int:
         """Translate the next events of the source whose turn it is. Returns how many. Raises StoreError."""
-        waiting = self.events.waiting(self.last_source, MOST_EVENTS)
-        if not waiting:
-            return 0
-        self.last_source = waiting[0].source
+        while (turn := self.next_source()) is not None:
+            source, first = turn
+            self.last_source = source
+            if waiting := self.events.waiting(source, first, MOST_EVENTS):
+                done = self.translated(waiting)
+                self.commit(done)
+                # What is left is behind these, or the next look finds it.
+                self.wake([Lane(source, done[-1][0].id + 1)])
+                return len(done)
+        return 0
+
+    def next_source(self) -> tuple[str, int] | None:
+        """Takes the source behind the last one from those that have events, and the number of its first."""
+        with self.lock:
+            ordered = sorted(self.sources, key=lambda name: (name <= self.last_source, name))
+            return (ordered[0], self.sources.pop(ordered[0])) if ordered else None
+
+    def translated(self, waiting: Sequence[StoredEvent]) -> list[tuple[StoredEvent, Translated]]:
+        """As many of the events as make a batch, with what becomes of each."""
         end, changes = self.clock() + LONGEST_BATCH, 0
         done: list[tuple[StoredEvent, Translated]] = []
         for event in waiting:
@@ -82,10 +104,9 @@ class Translator:
             changes += len(done[-1][1].changes)
             if changes >= MOST_CHANGES or self.clock() >= end:
                 break
-        self.commit(done)
-        return len(done)
+        return done
 
-    def commit(self, done: list[tuple[StoredEvent, Translated]]) -> None:
+    def commit(self, done: Sequence[tuple[StoredEvent, Translated]]) -> None:
         now = self.clock()
         try:
             self.events.commit(done, now)

@@ -19,7 +19,7 @@ from bridge.pipeline.translator import LONGEST_REST_SECONDS, Translator
 from bridge.store import Store
 from bridge.store.entities import Claim
 from bridge.store.glance import Glance
-from bridge.store.lanes import Lane, lookup_endpoint, turn
+from bridge.store.lanes import LOOKUPS, Lane, lookup_endpoint, turn
 from bridge.store.references import Question
 from bridge.supervisor import Supervisor
 from bridge.times import MINUTE, SECOND
@@ -141,8 +141,8 @@ class Worker:
     def step(self) -> int:
         """Hand out what is due. Returns for how many microseconds there is nothing more to do, if no signal comes."""
         seen = self.look()
-        if seen.received:
-            self.translator.wake()
+        if seen.events:
+            self.translator.wake(seen.events)
         self.deliverer.has_conflicts = seen.conflicts
         # A gate that lets one call through lets each kind have it in turn.
         self.lookups_first = not self.lookups_first
@@ -169,7 +169,7 @@ class Worker:
     def submit_lookups(self, seen: Glance) -> int:
         """Lookups have half of the threads, so that any number of unknown references leaves room for the others."""
         waits = []
-        for endpoint in (Endpoint.CUSTOMERS, Endpoint.CONTRACTS):
+        for endpoint in LOOKUPS:
             lanes = [lane for lane in seen.references if lookup_endpoint(lane.name) is endpoint]
             free = min(self.free(), max(1, self.threads // 2) - self.lookups)
             waits.append(self.submit(seen, endpoint, lanes, free))
@@ -182,7 +182,7 @@ class Worker:
         if not due or free <= 0:
             return wait
         admission = self.gatekeeper.admit(seen.gates, endpoint, free)
-        jobs = self.claim(endpoint, [lane.name for lane in due], admission.granted) if admission.granted else []
+        jobs = self.claim(endpoint, due, admission.granted) if admission.granted else []
         if unused := admission.granted - len(jobs):
             self.gatekeeper.give_back(admission.held, unused)
         if jobs:
@@ -194,7 +194,7 @@ class Worker:
             self.jobs.put((job, admission.held))
         return min(wait, admission.wait or LONGEST_PAUSE)
 
-    def claim(self, endpoint: Endpoint, lanes: Sequence[str], most: int) -> Sequence[Job]:
+    def claim(self, endpoint: Endpoint, lanes: Sequence[Lane], most: int) -> Sequence[Job]:
         # Now, not when the queues were looked at: a lease is as long as the calls that it must last for.
         now = self.clock()
         queue_ = self.store.entities if endpoint is Endpoint.SET_VALUES else self.store.references

@@ -1,5 +1,6 @@
 """What we remember: the only place that knows SQLAlchemy."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bridge.store import pooler
@@ -11,11 +12,13 @@ from bridge.store.counters import Counters
 from bridge.store.database import Database
 from bridge.store.entities import Entities, Queue
 from bridge.store.events import Events
+from bridge.store.floors import Floors
 from bridge.store.gate import EndpointGates, Gate
-from bridge.store.glance import Glance, Glances
+from bridge.store.glance import QUEUES, Glance, Glances
 from bridge.store.held import Holdings
 from bridge.store.history import History
 from bridge.store.index import CustomerIndex
+from bridge.store.lanes import ENTITIES, LOOKUPS, REFERENCES
 from bridge.store.letters import Letters
 from bridge.store.references import References
 from bridge.store.retention import Retention
@@ -59,6 +62,13 @@ class Store:
         pooler.check(self.database)
         return upgrade(self.database)
 
+    def expect(self, sources: Iterable[str]) -> None:
+        """Looks for work need not find out first that these sources exist."""
+        for source in sources:
+            for name in ("events", "entities"):
+                self.glances.floors[name].learn([source])
+            self.glances.floors["references"].learn(f"{endpoint} {source}" for endpoint in LOOKUPS)
+
     def glance(self, now: int) -> Glance:
         return self.glances.take(now)
 
@@ -81,8 +91,9 @@ def open_store(
     `pooled_by`, `server_clock`: see `Database`.
     """
     database = Database(url, connections, pooler=pooled_by, server_clock=server_clock)
-    queue = Queue(database)
-    references = References(database, queue, lookup_cache)
+    floors = {queue.table.name: Floors() for queue in QUEUES}
+    queue = Queue(database, floors[ENTITIES.table.name])
+    references = References(database, queue, lookup_cache, floors[REFERENCES.table.name])
     changes = Changes(database, queue, references)
     events = Events(database, changes)
     return Store(
@@ -101,7 +112,7 @@ def open_store(
         captures=Captures(database),
         gate=Gate(database),
         endpoint_gates=EndpointGates(database),
-        glances=Glances(database),
+        glances=Glances(database, floors),
         backlog=Backlog(database),
         retention=Retention(database),
         signal=signal_of(database, supervisor),

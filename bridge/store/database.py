@@ -74,6 +74,10 @@ T = TypeVar("T")
 Values = Mapping[str, ColumnElement[Any]]
 
 IN_EACH_OTHERS_WAY = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+#: How large SQLite's write-ahead log stays: https://www.sqlite.org/pragma.html#pragma_journal_size_limit
+WAL_BYTES = 16 << 20
+#: For how long all others may wait while it is emptied, at the most.
+CHECKPOINT_PATIENCE_MS = 200
 #: Of an SQLite error: https://www.sqlite.org/rescode.html#primary_result_codes_versus_extended_result_codes
 PRIMARY_CODE = 0xFF
 
@@ -229,6 +233,22 @@ class Database:
         else:
             connection.exec_driver_sql(BEGIN)
 
+    def shrink_log(self) -> bool:
+        """Copy SQLite's write-ahead log into the file and empty it, if it is large. Returns whether it is small now.
+
+        SQLite does so by itself, but starts the log again only when there is no reader: while reads overlap it grows.
+        https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files
+        """
+        if not self.is_sqlite or size_of(Path(f"{self.url.database}-wal")) <= WAL_BYTES:
+            return True
+        with meaning(), self.turns.take(), self.engine.connect() as connection:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={CHECKPOINT_PATIENCE_MS}")
+            try:
+                busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+            finally:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout={PATIENCE_SECONDS * 1000}")
+        return not busy
+
     def insert(self, table: Table) -> Any:
         """An insert that knows ON CONFLICT."""
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
@@ -259,6 +279,11 @@ class Database:
         self.durable.dispose()
         if self.is_sqlite:
             self.turns.close()
+
+
+def size_of(path: Path) -> int:
+    """Returns 0 if the file does not exist."""
+    return path.stat().st_size if path.exists() else 0
 
 
 def read_url(url: str) -> URL:
@@ -299,6 +324,8 @@ def sqlite_engine(url: Any, synchronous: str, connections: int) -> Engine:
         # https://www.sqlite.org/wal.html: readers do not wait for the writer, nor the writer for them.
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute(f"PRAGMA synchronous={synchronous}")
+        # What the log grew beyond this is given back to the disk when it is started again.
+        cursor.execute(f"PRAGMA journal_size_limit={WAL_BYTES}")
         cursor.close()
 
     return engine

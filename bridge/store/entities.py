@@ -28,8 +28,9 @@ from sqlalchemy.sql import ColumnElement
 from bridge.model import Attempt, ChangeState, Field, StoredChange, Wait
 from bridge.store.corrections import corrected
 from bridge.store.database import Database, packed
+from bridge.store.floors import Floors
 from bridge.store.isolation import NO_ISOLATION, Isolation
-from bridge.store.lanes import all_lanes, claim_by_lane
+from bridge.store.lanes import ENTITIES, Lane, all_lanes, claim_by_lane
 from bridge.store.locks import hold, in_order
 from bridge.store.rows import attempt_of, change_of, field_of
 from bridge.store.tables import AGE, OPEN, attempts, changes, entities, fields
@@ -51,7 +52,7 @@ DUE = (
     select(entities.c.entity, entities.c.entity_id)
     .where(
         entities.c.lane == bindparam("lane_"),
-        entities.c.due_at <= bindparam("now"),
+        entities.c.due_at.between(bindparam("since"), bindparam("now")),
         entities.c.leased_until <= bindparam("now"),
     )
     .order_by(entities.c.due_at)
@@ -66,6 +67,7 @@ CLAIM = (
     .values(lease=bindparam("new_lease"), leased_until=bindparam("until"))
     .returning(*(entities.c[name] for name in ("entity", "entity_id", "tries", "doubts", "isolation")))
 )
+TAKE_BACK = update(entities).where(entities.c.lease == bindparam("new_lease")).values(lease=None, leased_until=0)
 RETRIED = func.coalesce(changes.c.retry_at, 0)
 LOAD_CHANGES = (
     select(changes)
@@ -194,15 +196,15 @@ class Entities:
             index_elements=list(entities.primary_key), set_={"due_at": sooner, "doubts": entities.c.doubts + 1}
         )
 
-    def claim(self, lease: str, limit: int, now: int, until: int, lanes: Sequence[str] | None = None) -> list[Claim]:
+    def claim(self, lease: str, limit: int, now: int, until: int, lanes: Sequence[Lane] | None = None) -> list[Claim]:
         """Lease up to `limit` due entities until `until`. Returns them: a fair share of each lane, oldest first.
 
-        `lanes`: which, in the order in which they are served; None: all.
+        `lanes`: which, in the order in which they are served, each from its first due time on; None: all.
         """
-        given = {"now": now, "new_lease": lease, "until": until}
         if lanes is None:
-            lanes = all_lanes(self.database, entities, now)
-        rows = claim_by_lane(self.database, CLAIM, lanes, limit, given)
+            lanes = all_lanes(self.database, ENTITIES, now)
+        given = {"now": now, "new_lease": lease, "until": until}
+        rows = claim_by_lane(self.database, CLAIM, TAKE_BACK, lanes, limit=limit, given=given)
         return [claim_of(row, lease, until) for row in rows]
 
     def load(self, claim: Claim, now: int) -> Work:
@@ -346,7 +348,8 @@ def field_row(claim: Claim, key: str, held: Field, now: int) -> dict[str, Any]:
 class Queue:
     """Puts entities into the queue. News shortens a long wait after failures, but does not end it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, floors: Floors) -> None:
+        self.floors = floors
         insert = database.insert_rows(entities, QUEUED)
         wanted = insert.excluded.due_at + case((entities.c.tries == 0, 0), else_=LONGEST_WAIT_WITH_NEWS)
         self.put = insert.on_conflict_do_update(
@@ -367,3 +370,4 @@ class Queue:
         rows = [queued(entity, entity_id, now, lanes[entity, entity_id]) for entity, entity_id in sorted(lanes)]
         if rows:
             connection.execute(self.put, packed(rows))
+            self.floors.learn(lanes.values())

@@ -31,6 +31,7 @@ from bridge.store.clock import SERVER_RECEIPT, not_before_last_receipt
 from bridge.store.counts import counted, is_only
 from bridge.store.database import Database, Values, packed
 from bridge.store.group import Group
+from bridge.store.lanes import EVENTS, all_lanes
 from bridge.store.locks import hold, in_order
 from bridge.store.rows import event_of
 from bridge.store.tables import LEFT, RECEIVED, TRANSLATED, events, state_is
@@ -76,13 +77,6 @@ MARK = (
     update(events)
     .where(events.c.id.in_(bindparam("numbers", expanding=True)))
     .values(state=bindparam("new_state"), reason=bindparam("new_reason"), digest=bindparam("new_digest"))
-)
-#: The first source behind another that has events to be translated.
-NEXT_SOURCE = (
-    select(events.c.source)
-    .where(RECEIVED, events.c.source > bindparam("after_"))
-    .order_by(events.c.source, events.c.id)
-    .limit(1)
 )
 #: Another worker may have translated them meanwhile, or an operator may have dropped them.
 STILL_RECEIVED = (
@@ -145,17 +139,14 @@ class Events:
         with self.database.read() as connection:
             return set(connection.scalars(KNOWN, {"source_": source, "ids": list(ids)}))
 
-    def waiting(self, after: str, limit: int) -> list[StoredEvent]:
-        """The events of one source that have waited longest to be translated, up to `limit` and MAX_BYTES.
+    def waiting(self, source: str, first: int, limit: int) -> list[StoredEvent]:
+        """The events of a source that have waited longest to be translated, from the number `first` on.
 
-        Sources are taken in turn: the one behind `after` comes first. Nothing is locked, and another worker may take
-        the same ones: `commit` sorts that out.
+        Up to `limit`, and fewer if they are large. Nothing is locked, and another worker may take the same ones:
+        `commit` sorts that out.
         """
-        with self.database.read() as connection:
-            source = connection.scalar(NEXT_SOURCE, {"after_": after}) or connection.scalar(NEXT_SOURCE, {"after_": ""})
-            if source is None:
-                return []
-            return list(map(event_of, connection.execute(self.oldest, {"most": limit, "source_": source})))
+        given = {"most": limit, "source_": source, "first": first}
+        return self.database.look(lambda connection: list(map(event_of, connection.execute(self.oldest, given))))
 
     def commit(self, done: Sequence[tuple[StoredEvent, Translated]], now: int) -> int:
         """Store what became of events, in one transaction. Returns how many were still to be translated."""
@@ -174,10 +165,11 @@ class Events:
 
     def translate(self, translate: Callable[[StoredEvent], Translated], limit: int, now: int) -> int:
         """Turn up to `limit` received events of one source into changes. Returns how many there were."""
-        found = self.waiting("", limit)
-        if found:
+        for lane in all_lanes(self.database, EVENTS):
+            found = self.waiting(lane.name, lane.due_at, limit)
             self.commit([(event, translate(event)) for event in found], now)
-        return len(found)
+            return len(found)
+        return 0
 
     def mark(self, connection: Connection, done: Iterable[tuple[StoredEvent, Translated]]) -> None:
         """One statement for all events that came out alike."""
@@ -342,8 +334,8 @@ def oldest(size: ColumnElement[int]) -> Select[Any]:
     """The events of a source that have waited longest, as many as are asked for and as fit."""
     due = (
         select(events.c.id, size)
-        .where(RECEIVED, events.c.source == bindparam("source_"))
-        .order_by(events.c.id)
+        .where(RECEIVED, events.c.source == bindparam("source_"), events.c.id >= bindparam("first"))
+        .order_by(events.c.source, events.c.id)
         .limit(bindparam("most"))
         .cte("due")
     )

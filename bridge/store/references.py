@@ -10,7 +10,8 @@ from sqlalchemy.sql import ColumnElement
 from bridge.model import ChangeState, Reference, Wait
 from bridge.store.database import Database, packed
 from bridge.store.entities import LONGEST_WAIT_WITH_NEWS, Queue
-from bridge.store.lanes import all_lanes, claim_by_lane, lookup_lane
+from bridge.store.floors import Floors
+from bridge.store.lanes import REFERENCES, Lane, all_lanes, claim_by_lane, lookup_lane
 from bridge.store.locks import hold, in_order
 from bridge.store.tables import OPEN, PARKED, changes, references
 
@@ -43,7 +44,7 @@ DUE = (
     select(*KEY)
     .where(
         references.c.lane == bindparam("lane_"),
-        references.c.due_at <= bindparam("now"),
+        references.c.due_at.between(bindparam("since"), bindparam("now")),
         references.c.leased_until <= bindparam("now"),
     )
     .order_by(references.c.due_at)
@@ -57,6 +58,7 @@ CLAIM = (
     .values(lease=bindparam("new_lease"), leased_until=bindparam("until"))
     .returning(*KEY, references.c.tries, references.c.lane)
 )
+TAKE_BACK = update(references).where(references.c.lease == bindparam("new_lease")).values(lease=None, leased_until=0)
 GIVE_BACK = (
     update(references).where(here(*KEY), references.c.lease == bindparam("lease_")).values(lease=None, leased_until=0)
 )
@@ -126,11 +128,12 @@ class Question:
 
 
 class References:
-    def __init__(self, database: Database, queue: Queue, cache: int) -> None:
+    def __init__(self, database: Database, queue: Queue, cache: int, floors: Floors) -> None:
         """`cache`: for how many microseconds an answer is trusted."""
         self.database = database
         self.queue = queue
         self.cache = cache
+        self.floors = floors
         insert = database.insert_rows(references, ASKED)
         with_news = insert.excluded.due_at + case((references.c.tries == 0, 0), else_=LONGEST_WAIT_WITH_NEWS)
         self.ask = insert.on_conflict_do_update(
@@ -161,6 +164,7 @@ class References:
         if unknown:
             # This also holds the rows, so that no answer slips in before the changes are parked.
             connection.execute(self.ask, packed(unknown))
+            self.floors.learn(str(row["lane"]) for row in unknown)
         return known
 
     def known(self, wanted: Collection[tuple[str, Reference]]) -> Mapping[tuple[str, Reference], str]:
@@ -189,12 +193,14 @@ class References:
             given = {"entity_": entity, "kind_": next(iter(references)).kind, "values_": values, "now": now}
             self.database.transact_one(lambda connection: connection.execute(WAKE, given))
 
-    def claim(self, lease: str, limit: int, now: int, until: int, lanes: Sequence[str] | None = None) -> list[Question]:
+    def claim(
+        self, lease: str, limit: int, now: int, until: int, lanes: Sequence[Lane] | None = None
+    ) -> list[Question]:
         """Lease up to `limit` due lookups until `until`. Returns them: see `Entities.claim`."""
-        given = {"now": now, "new_lease": lease, "until": until}
         if lanes is None:
-            lanes = all_lanes(self.database, references, now)
-        rows = claim_by_lane(self.database, CLAIM, lanes, limit, given)
+            lanes = all_lanes(self.database, REFERENCES, now)
+        given = {"now": now, "new_lease": lease, "until": until}
+        rows = claim_by_lane(self.database, CLAIM, TAKE_BACK, lanes, limit=limit, given=given)
         return [Question(row.entity, Reference(row.kind, row.value), lease, row.tries, row.lane) for row in rows]
 
     def answer(self, question: Question, entity_id: str, now: int) -> bool:

@@ -69,6 +69,10 @@ class Retention:
             yield Pruned(attempts=self.remove_attempts(numbers))
         self.database.transact_one(lambda one: one.execute(REMOVE_CAPTURES, {"before": before}))
 
+    def shrink_log(self) -> bool:
+        """See `Database.shrink_log`."""
+        return self.database.shrink_log()
+
     def old(self, following: Select[Any], before: int, limit: int) -> Iterator[list[int]]:
         """The numbers of old rows, window by window. Rows that stay are passed by, not looked at again."""
         after = 0

@@ -1,9 +1,11 @@
 """Mapping files change while they are in use: what is taken up, what stays, and what is said about it."""
 
 import os
+from functools import partial
 
 import pytest
 
+from bridge import settings
 from bridge.mapping.live import Folder, Live, News, What
 from tests.mapping.making import NOW, SECRETS
 
@@ -237,3 +239,23 @@ def test_the_digest_of_all_changes_with_any_of_them(running):
     digests.add(running.live.mappings.digest)
     assert len(digests) == 3
     assert Live(Folder(running.path, SECRETS.get).load()).mappings.digest == running.live.mappings.digest
+
+
+@pytest.mark.parametrize("content", [None, "", "\n"])
+def test_a_secret_file_that_is_missing_or_empty_for_a_moment_stops_nothing(tmp_path, content):
+    folder, secret = tmp_path / "mappings", tmp_path / "secret"
+    folder.mkdir()
+    (folder / "crm.yaml").write_text(TEXT)
+    secret.write_text(SECRETS["SECRET"])
+    running = Running(folder)
+    running.folder = Folder(folder, partial(settings.read, {"SECRET_FILE": str(secret)}))
+    running.live = Live(running.folder.load())
+    secret.unlink()
+    if content is not None:
+        secret.write_text(content)
+    assert whats(running.settle()) == [(What.REFUSED, "crm")]
+    assert running.live.sources["crm"].secrets == (SECRETS["SECRET"],)
+    assert not running.live.mappings.closed
+    secret.write_text("whsec_" + "another" * 4)
+    assert whats(running.settle()) == [(What.CHANGED, "crm")]
+    assert running.live.sources["crm"].secrets == ("whsec_" + "another" * 4,)

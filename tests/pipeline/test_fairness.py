@@ -3,6 +3,7 @@
 import threading
 
 from bridge.model import Outcome, Reference, Verdict
+from bridge.store.lanes import Lane
 from bridge.times import SECOND
 from tests.pipeline.test_worker import PATIENCE, receive, start, until
 from tests.support.making import ENTITY_ID, NOW, asking, change, event, translated
@@ -101,7 +102,7 @@ def test_claims_of_many_lanes_are_shared_and_none_is_left_out(store):
         store.events.add(lane, [asking(f"evt_{one}", {"n": "1"}, NOW, one) for one in ids], {}, NOW)
     while store.events.translate(lambda e: translated(change({"n": "1"}, entity_id=e.payload["customer"])), 100, NOW):
         pass
-    claims = store.entities.claim("ours", 6, NOW, NOW + SECOND, ["a", "b", "c"])
+    claims = store.entities.claim("ours", 6, NOW, NOW + SECOND, [Lane(name, NOW) for name in "abc"])
     assert sorted(claim.entity_id[0] for claim in claims) == ["0", "0", "1", "1", "2", "2"]
-    rest = store.entities.claim("ours", 100, NOW, NOW + SECOND, ["c", "a", "b"])
+    rest = store.entities.claim("ours", 100, NOW, NOW + SECOND, [Lane(name, NOW) for name in "cab"])
     assert len(rest) == 24

@@ -23,6 +23,8 @@ class FakeRetention:
         self.passes = list(passes)
         self.asked = []
         self.taken = 0
+        self.shrunk = 0
+        self.small = True
 
     def prune(self, before, limit):
         self.asked.append((before, limit))
@@ -31,6 +33,10 @@ class FakeRetention:
                 raise step
             self.taken += 1
             yield step
+
+    def shrink_log(self):
+        self.shrunk += 1
+        return self.small
 
 
 class FakeWait:
@@ -88,6 +94,16 @@ def test_a_stop_ends_a_pass_after_the_step_it_is_in():
 def test_one_line_says_what_a_pass_removed(logged):
     janitor(FakeRetention([Pruned(200), Pruned(7), Pruned(0, 12)])).clean(FakeWait())
     assert logged == [{"event": "pruned", "log_level": "info", "events": 207, "attempts": 12}]
+
+
+def test_each_pass_keeps_the_log_of_sqlite_small_and_says_if_that_fails(logged):
+    retention = FakeRetention([Pruned()])
+    janitor(retention).clean(FakeWait())
+    assert (retention.shrunk, logged) == (1, [])
+    retention.small = False
+    Janitor(retention, keep_for=None, clock=Clock()).clean(FakeWait())
+    assert retention.shrunk == 2
+    assert [line["log_level"] for line in logged] == ["warning"]
 
 
 def test_a_pass_that_removes_nothing_says_nothing(logged):
@@ -148,10 +164,8 @@ def test_the_worker_runs_the_janitor_and_stops_it(build_worker):
 
 def test_a_retention_of_0_keeps_everything(build_worker):
     worker = build_worker(BRIDGE_RETENTION_DAYS="0")
-    assert worker.janitor is None
-    worker.start()
-    assert "bridge-janitor" not in [thread.name for thread in threading.enumerate()]
-    assert worker.stop(20)
+    assert worker.janitor.keep_for is None
+    assert list(worker.janitor.prune()) == []
 
 
 def test_events_are_kept_for_ninety_days_if_nobody_says_otherwise(build_worker):

@@ -253,7 +253,7 @@ def test_an_alias_that_leads_nowhere_for_a_while_is_found_when_it_is_back(gone):
     assert gone.metronome.held == {OTHER_ID: {"tier": "evt_1"}}
 
 
-def test_an_alias_that_goes_on_leading_to_what_is_gone_is_tried_ever_more_rarely(gone):
+def test_an_alias_that_still_leads_to_what_is_gone_is_tried_with_exponential_backoff(gone):
     for _ in range(12 * 60):
         gone.deliver()
         gone.resolve()

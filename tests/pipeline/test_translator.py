@@ -10,7 +10,7 @@ from bridge.mapping.work import Limits
 from bridge.model import EventState
 from bridge.pipeline.translate import translate
 from bridge.pipeline.translator import MOST_CHANGES, Translator
-from bridge.times import MILLISECOND
+from bridge.times import MILLISECOND, SECOND
 from tests.support.clock import Clock
 from tests.support.making import ENTITY_ID, NOW, asking, by_payload, change, event, translated
 
@@ -47,7 +47,11 @@ def made(store, event_id):
 
 def run(store, translate, clock=None):
     translator = Translator(store.events, translate, clock=clock or Clock())
-    return list(iter(translator.step, 0))
+    steps = []
+    while seen := store.glance(NOW + len(steps) * SECOND).events:
+        translator.wake(seen)
+        steps += iter(translator.step, 0)
+    return steps
 
 
 def test_rules_hold_no_lock_while_they_run(store):

@@ -1,5 +1,6 @@
 import sqlite3
 import threading
+from contextlib import closing
 
 import psycopg
 import pytest
@@ -181,3 +182,49 @@ def test_many_threads_write_without_losing_anything(store):
     for thread in threads:
         thread.join()
     assert len(store.events.numbers()) == 120
+
+
+@pytest.fixture
+def logging_store(tmp_path, sqlite_template, monkeypatch):
+    """A store on SQLite whose log counts as large from 256 KiB on, and the path of that log."""
+    monkeypatch.setattr("bridge.store.database.WAL_BYTES", 256 << 10)
+    path = tmp_path / "bridge.db"
+    path.write_bytes(sqlite_template.read_bytes())
+    store = open_store(f"sqlite:///{path}", 2, HOUR)
+    yield store, tmp_path / "bridge.db-wal"
+    store.close()
+
+
+def grow(store, wal):
+    for number in range(100):
+        store.events.add("stripe", [event(f"evt_{number}", payload={"text": "x" * 10_000})], {}, NOW)
+    assert wal.stat().st_size > 512 << 10
+
+
+def test_the_log_of_sqlite_is_emptied_once_it_is_large(logging_store):
+    store, wal = logging_store
+    assert store.retention.shrink_log()
+    grow(store, wal)
+    assert store.retention.shrink_log()
+    assert wal.stat().st_size == 0
+    assert len(store.events.numbers()) == 100
+
+
+def test_a_reader_that_holds_the_log_of_sqlite_blocks_no_writer_and_it_is_emptied_afterwards(logging_store, tmp_path):
+    store, wal = logging_store
+    with closing(sqlite3.connect(tmp_path / "bridge.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM events").fetchone()
+        grow(store, wal)
+        assert not store.retention.shrink_log()
+        assert store.events.add("stripe", [event("evt_more")], {}, NOW) == 1
+        reader.execute("ROLLBACK")
+    assert store.retention.shrink_log()
+    assert wal.stat().st_size == 0
+
+
+def test_the_log_of_sqlite_gives_back_what_it_grew_beyond_its_limit(logging_store):
+    store, _ = logging_store
+    for access in (store.database.read, store.database.write):
+        with access() as connection:
+            assert connection.exec_driver_sql("PRAGMA journal_size_limit").scalar() == 256 << 10

@@ -56,6 +56,19 @@ def answer(store, _events):
     yield lambda: store.references.answer(question, "00000000-0000-4000-8000-000000000907", NOW)
 
 
+def forget(store, _events):
+    reference = Reference("ingest_alias", "nobody")
+    yield lambda: store.references.forget("customer", ENTITY_ID, {reference: [1, 2, 3]}, "gone", NOW)
+
+
+def make_a_page_unsure(store, _events):
+    first, *_, last = store.holdings.next_ids("customer", "")
+    yield lambda: (
+        store.holdings.next_ids("customer", first),
+        store.holdings.make_page_unsure({"entity_": "customer", "first": first, "last": last}),
+    )
+
+
 def postpone(store, _events):
     (question,) = store.references.claim("ours", 1, NOW, UNTIL)
     yield lambda: store.references.postpone(question, NOW + HOUR, "no customer has it", tries=1, refuse_before=1)
@@ -115,6 +128,8 @@ def know_a_reference(store, _events):
 MORE = {
     "answer a reference": answer,
     "postpone a reference": postpone,
+    "forget an answer": forget,
+    "make a page of keys unsure": make_a_page_unsure,
     "replay events": replay,
     "known events": know_events,
     "known fields": know_fields,

@@ -36,7 +36,7 @@ def claimed(store, limit=1, lease="ours"):
 
 
 def count_up(store):
-    """As whoever closes the gate does: twice would be once too often."""
+    """Closes the gate once more: a repeated COMMIT would count twice."""
     return store.gate.change(lambda state, _: (replace(state, closings=state.closings + 1), state.closings + 1), NOW)
 
 
@@ -151,6 +151,17 @@ def test_a_delivery_whose_commit_is_lost_is_settled_once_and_has_not_lost_its_le
     assert len(store.entities.attempts_of("customer", ENTITY_ID)) == 1
     assert claimed(store, lease="theirs") == []
     assert not store.entities.settle(ours, Settlement(attempts=(SAID,)), NOW)
+
+
+@on_postgresql
+@pytest.mark.parametrize("cut", Cut)
+def test_a_claim_whose_answer_is_lost_leaves_nothing_under_a_lease_without_a_worker(cut_store, cut):
+    store, proxy = cut_store
+    put(store, *(asking(f"evt_{n}", {"tier": "gold"}, customer=customer(n)) for n in range(5)))
+    proxy.trigger, proxy.armed = b"UPDATE entities SET lease", cut
+    assert len(claimed(store, 3)) == 3
+    assert proxy.cuts == 1
+    assert len(claimed(store, 10, lease="theirs")) == 2
 
 
 @on_postgresql

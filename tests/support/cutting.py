@@ -22,6 +22,8 @@ class CuttingProxy:
         self.upstream = ("127.0.0.1", port)
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.armed: Cut | None = None
+        #: What the message holds at which it cuts.
+        self.trigger = COMMIT
         self.cuts = 0
         self.ends: list[socket.socket] = [self.listener]
         self.threads: list[threading.Thread] = []
@@ -56,7 +58,7 @@ class CuttingProxy:
     def pump(self, source: socket.socket, sink: socket.socket, client: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(1 << 16):
-                if source is client and self.armed and data.endswith(COMMIT):
+                if source is client and self.armed and self.trigger in data:
                     self.cut(data, client, sink)
                     break
                 sink.sendall(data)
