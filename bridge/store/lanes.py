@@ -107,11 +107,15 @@ def claim_by_lane(
             # What was claimed may have been committed although the answer was lost.
             connection.execute(take_back, given)
         claimed: list[Row[Any]] = []
-        for left, lane in zip(range(len(lanes), 0, -1), lanes, strict=True):
-            share = -(-(limit - len(claimed)) // left)
-            if share:
+        more = list(lanes)
+        while more and len(claimed) < limit:
+            for left, lane in zip(range(len(more), 0, -1), list(more), strict=True):
+                share = -(-(limit - len(claimed)) // left)
                 where = {"lane_": lane.name, "since": lane.due_at, "most": share}
-                claimed += connection.execute(claim, {**given, **where}).all()
+                rows = connection.execute(claim, {**given, **where}).all() if share else []
+                claimed += rows
+                if len(rows) < share:
+                    more.remove(lane)
         return claimed
 
     return database.transact_one(step) if len(lanes) == 1 else database.transact(step)

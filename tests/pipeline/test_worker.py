@@ -259,7 +259,7 @@ def test_threads_that_end_are_started_again_and_all_of_them_deliver(store, start
     monkeypatch.setattr("bridge.supervisor.LONGEST_BACKOFF_SECONDS", 0.01)
     metronome = FakeMetronome()
     worker = start(metronome, threads=threads)
-    monkeypatch.setattr(worker, "do", dying(worker.do, 3 * threads, worker.release))
+    monkeypatch.setattr(worker, "do", dying(worker.do, 3 * threads, lambda job, _held: worker.release(job)))
     monkeypatch.setattr(worker, "step", dying(worker.step, 3))
     receive(store, *[asking(f"evt_{n}", {"n": str(n)}, NOW + n) for n in range(20)])
     assert until(lambda: metronome.held.get(ENTITY_ID) == {"n": "19"})
