@@ -80,20 +80,29 @@ class Deliverer:
 
         `held`: the gates at which this job holds a place.
         """
+        delivery = self.deliver_alone(claim, held)
+        if delivery.is_settled:
+            self.help_others(delivery)
+        return delivery
+
+    def deliver_alone(self, claim: Claim, held: Held = (), *, is_paid: bool = True) -> Delivery:
+        """As `deliver`, and leaves it to the caller to see what this means for entities that wait for a unique value.
+
+        `is_paid`: the budget has been charged for the first call.
+        """
         work = self.entities.load(claim, self.clock())
-        delivery = Delivery(claim, held, dict(work.fields))
+        delivery = Delivery(claim, held, dict(work.fields), is_paid)
         decision = self.write(delivery, work.changes)
         if decision.next is Next.DONE:
             decision = self.write_again(delivery)
         delivery.decision = decision
-        settled = self.entities.settle(claim, self.settlement(delivery, decision, work.changes), self.clock())
-        if not settled and (keys := delivery.touched()):
+        settlement = self.settlement(delivery, decision, work.changes)
+        delivery.is_settled = self.entities.settle(claim, settlement, self.clock())
+        if not delivery.is_settled and (keys := delivery.touched()):
             # We were stopped in the middle, and whoever took our place may have written something newer before us.
             self.entities.doubt([Doubt(claim.entity, claim.entity_id, tuple(keys), self.clock())])
-        if not delivery.attempts:
+        if is_paid and not delivery.attempts:
             self.gatekeeper.unspend()
-        if settled:
-            self.help_others(delivery)
         return delivery
 
     def help_others(self, delivery: Delivery) -> None:
@@ -215,9 +224,10 @@ class Deliverer:
         is_admitted = not delivery.attempts and endpoint is Endpoint.SET_VALUES
         if not is_admitted and (opens_at := self.gatekeeper.opens_at(endpoint, now)) > now:
             return Decision(Next.YIELD, opens_at, f"{endpoint.call} is paused", endpoint)
-        wait = self.gatekeeper.another() if delivery.attempts else 0
+        must_pay = bool(delivery.attempts) or not delivery.is_paid
+        wait = self.gatekeeper.another() if must_pay else 0
         if self.clock() + wait + self.call_budget > delivery.claim.until:
-            if delivery.attempts:
+            if must_pay:
                 self.gatekeeper.unspend()
             return Decision(Next.YIELD, self.clock())
         if wait:

@@ -21,6 +21,8 @@ class Delivery:
     #: The gates at which it holds a place.
     held: Held
     known: dict[str, Field]
+    #: Whether the budget has been charged for its first call already, as for each job that a worker hands out.
+    is_paid: bool = True
     attempts: list[Attempt] = field(default_factory=list)
     fields: dict[str, Field] = field(default_factory=dict)
     states: dict[int, Mark] = field(default_factory=dict)
@@ -33,6 +35,8 @@ class Delivery:
     #: Why, for the operator.
     error: str | None = None
     decision: Decision = DONE
+    #: False if the lease was lost meanwhile: then nothing of it was remembered.
+    is_settled: bool = False
 
     @property
     def healthy(self) -> bool:

@@ -29,7 +29,7 @@ class Deliverer(Protocol):
 
     call_budget: int
 
-    def deliver(self, claim: Claim) -> Delivery: ...
+    def deliver_alone(self, claim: Claim, *, is_paid: bool) -> Delivery: ...
 
     def make(self, delivery: Delivery, wanted: dict[str, Field]) -> Decision: ...
 
@@ -63,7 +63,7 @@ class Swapper:
             self.conflicts.try_now(entity, members, key)
             # The one whose wish has just become free is the last of the cycle.
             for claim in reversed(claims):
-                deliverer.deliver(claim)
+                deliverer.deliver_alone(claim, is_paid=False)
             return True
         for claim in claims:
             self.entities.release(claim)
@@ -72,7 +72,7 @@ class Swapper:
     def give_up(self, deliverer: Deliverer, claim: Claim, key: str) -> bool:
         """Delete the value of one entity in Metronome. What is known of it stays, marked as doubted."""
         known = self.entities.fields_of(claim.entity, claim.entity_id)
-        delivery = Delivery(claim, (), dict(known))
+        delivery = Delivery(claim, (), dict(known), is_paid=False)
         decision = deliverer.make(delivery, {key: Field(None, known[key].stamp)})
         self.entities.note(claim, delivery.attempts)
         return decision.next is Next.DONE

@@ -5,6 +5,7 @@ import itertools
 import pytest
 
 from bridge.model import ChangeState, Outcome, Verdict, Wait
+from bridge.pipeline.gatekeeper import SPENT
 from bridge.times import DAY, HOUR, MINUTE, SECOND
 from tests.support.making import NOW, asking
 from tests.support.metronome import OK
@@ -180,3 +181,33 @@ def test_a_swap_of_an_entity_that_is_being_delivered_waits_for_it(pipeline):
     for _ in range(2):
         pipeline.deliver()
     assert numbers(pipeline) == {A: "2", B: "1"}
+
+
+def test_a_swap_whose_partner_cannot_be_reached_ends_and_is_tried_again_later(pipeline):
+    judge = unique(pipeline, "number")
+    start(pipeline, a="1", b="2")
+    pipeline.metronome.judge = lambda call, one, values: DOWN if one == B else judge(call, one, values)
+    pipeline.receive(asking("evt_b", {"number": "1"}, NOW + 1, B), asking("evt_a", {"number": "2"}, NOW + 1, A))
+    pipeline.metronome.judge = lambda call, one, values: (
+        DOWN if one == B and len(pipeline.metronome.calls) > 3 else judge(call, one, values)
+    )
+    deliver(pipeline, B, A)
+    assert len(pipeline.metronome.calls) < 20
+    pipeline.metronome.judge = judge
+    for _ in range(6):
+        pipeline.clock.advance(HOUR)
+        pipeline.deliver()
+    assert numbers(pipeline) == {A: "2", B: "1"}
+
+
+def test_every_call_of_a_swap_is_paid_for_from_the_budget(make_pipeline):
+    pipeline = make_pipeline(rate=2 / SPENT)
+    unique(pipeline, "number")
+    start(pipeline, a="1", b="2")
+    pipeline.receive(asking("evt_a", {"number": "2"}, NOW + 1, A), asking("evt_b", {"number": "1"}, NOW + 1, B))
+    before = len(pipeline.metronome.calls)
+    deliver(pipeline, A, B)
+    made = len(pipeline.metronome.calls) - before
+    assert numbers(pipeline) == {A: "2", B: "1"}
+    # The two jobs that were handed out bring their own first call.
+    assert len(pipeline.slept) >= made - 2 - 1
