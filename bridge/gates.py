@@ -46,7 +46,7 @@ LONGEST_CLOSED = MINUTE
 class GateState:
     """How many calls to Metronome may be made, for all replicas: see `pipeline.gate`."""
 
-    #: Nobody calls before.
+    #: No calls before this time (microseconds).
     closed_until: int = 0
     cause: Cause | None = None
     reason: str | None = None

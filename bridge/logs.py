@@ -125,7 +125,7 @@ def dropped() -> int:
 
 
 def announce(text: str) -> None:
-    """One line for whoever starts a process by hand, written as log lines are: without raising."""
+    """Write one line for the operator who starts a process by hand. Like log lines, it never raises."""
     lines.msg(harmless(text))
 
 

@@ -72,7 +72,7 @@ def command(
         if wanted and counts is Side.METRONOME:
             adopt(store, wanted, yes=yes)
         elif wanted:
-            mend(store, wanted, yes=yes, ours_counts=counts is Side.OURS)
+            rewrite(store, wanted, yes=yes, ours_counts=counts is Side.OURS)
     repaired = len(wanted)
     sys.exit(1 if report.unread or len(report.differences) > repaired else 0)
 
@@ -95,7 +95,7 @@ def adopt(store: Store, differences: list[Difference], *, yes: bool) -> None:
     echo(f"remembered: {count(adopted, 'key', 'keys')}; nothing was written to Metronome", err=True)
 
 
-def mend(store: Store, differences: list[Difference], *, yes: bool, ours_counts: bool) -> None:
+def rewrite(store: Store, differences: list[Difference], *, yes: bool, ours_counts: bool) -> None:
     confirmed(f"write {keys_of(differences)} again?", yes=yes)
     apart = drift.pace(settings.load().metronome_max_calls_per_second)
     watch = progress("marking")

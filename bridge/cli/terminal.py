@@ -35,7 +35,7 @@ class Rows(Table):
         super().add_row(*(harmless_lines(cell) if isinstance(cell, str) else cell for cell in cells), **options)
 
 
-#: Colours and live displays only where somebody looks at them: rich asks the terminal. Elsewhere lines may be long.
+#: Colours and live displays only on a terminal, which rich asks. Elsewhere lines may be long.
 console = Screen(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 240)
 
 

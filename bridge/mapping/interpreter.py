@@ -1,4 +1,4 @@
-"""jmespath's own walk over a tree, for whoever wants to watch it; `closures` gives the same in less time."""
+"""jmespath's own walk over a tree, for callers that watch each step; `closures` gives the same in less time."""
 
 from typing import Any
 

@@ -23,7 +23,7 @@ MAX_REASON_LENGTH = 500
 MARGIN_BYTES = 1 << 10
 #: How long the database is left alone once there is no more room, or no more time.
 REST = 10 * SECOND
-#: How often requests of one source are diagnosed and kept: nobody has proven anything yet, and each costs some of a
+#: How often requests of one source are diagnosed and kept: they are not verified, and each costs some of a
 #: processor. So many at once, and then one in so long.
 BURST = 5
 INTERVAL = 2 * SECOND

@@ -259,7 +259,7 @@ class Entities:
     def doubt(self, doubts: Iterable[Doubt], *, ours_counts: bool = False) -> None:
         """Somebody else has written these keys: have whatever should be there written again.
 
-        Whoever holds a lease now may have written before; it notices when it settles. Keys that are unsure are
+        A worker that holds the lease now may have written before; it notices when it settles. Keys that are unsure are
         written again only if `ours_counts`.
         """
         given, mark = sorted(doubts), DOUBT_AND_TRUST_FIELDS if ours_counts else DOUBT_FIELDS

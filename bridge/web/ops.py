@@ -13,7 +13,7 @@ from bridge.bootstrap import Bridge
 from bridge.errors import OperatorError
 from bridge.web import answers, health, metrics
 
-#: How long a request may take to arrive: whoever asks is a probe.
+#: How long a request of a probe may take to arrive.
 PATIENCE_SECONDS = 5
 
 

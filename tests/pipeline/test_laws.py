@@ -22,6 +22,11 @@ TROUBLE = (
     Outcome(Verdict.LIMITED, 429, "slow down", SECOND),
     Outcome(Verdict.UNAUTHORIZED, 401, "bad token"),
     Outcome(Verdict.UNKNOWN, 404, "no such customer"),
+    Outcome(Verdict.FORBIDDEN, 403, "no access to this resource"),
+    Outcome(Verdict.CONFLICT, 409, "another entity has this value"),
+    Outcome(Verdict.LIMITED, 429, "slow down", SECOND, scope="customer"),
+    Outcome(Verdict.LIMITED, 429, "slow down", SECOND, scope="client"),
+    Outcome(Verdict.UNAVAILABLE, 403, "a page of a proxy"),
 )
 asked = st.dictionaries(st.sampled_from("abc"), st.one_of(st.none(), st.sampled_from("xyz")), min_size=1)
 #: Few different times, so that ties are common, and few names, so that repeats are.

@@ -59,7 +59,7 @@ rules: [{name: r, entity: customer, id: id, fields: {a: b}}]
 
 
 def test_an_unknown_source_is_not_found(client):
-    response = client.post("/webhooks/nobody", **signed(customer_updated()))
+    response = client.post("/webhooks/unknown", **signed(customer_updated()))
     assert (response.status_code, shape(response)) == (404, "not_found")
 
 
@@ -79,7 +79,7 @@ def test_a_vendor_that_looks_whether_the_url_exists_is_told_so(make_client, meth
     for client in (make_client(), make_client(STRIPE_WEBHOOK_SECRET="")):
         response = client.open(URL, method=method)
         assert (response.status_code, response.data) == (200, b"")
-        assert client.open("/webhooks/nobody", method=method).status_code == 404
+        assert client.open("/webhooks/unknown", method=method).status_code == 404
         assert client.bridge.store.events.find() == []
 
 
