@@ -313,6 +313,8 @@ class Wait(StrEnum):
     PERMISSION = "permission"
     UNIQUE_VALUE = "unique value"
     RATE_LIMIT = "rate limit"
+    #: It was about to be called when a gate closed.
+    GATE = "gate"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Files that hold payloads, for their owner alone: created with mode 0600 whatever the umask is."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -8,8 +9,13 @@ MODE = 0o600
 
 
 def create(path: str | Path) -> None:
-    """Creates an empty file unless there is one, whose mode stays as its owner has set it. Raises OSError."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, MODE))
+    """Creates an empty file unless there is one, whose mode stays as its owner has set it. Raises OSError.
+
+    A file that is there is not opened: to close it again would drop every lock that this process holds on it, and
+    SQLite's with them. https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, MODE))
 
 
 def open_to_write(path: str | Path) -> IO[bytes]:

@@ -33,9 +33,7 @@ class Connection:
         """Another handle: the server may hold back what it is given, and close its own at any time."""
         if self._socket is None:
             raise ConnectionResetError(errno.ECONNRESET, "no connection to play a fault on")
-        made = socket.socket(fileno=os.dup(self._socket.fileno()))
-        made.setblocking(True)
-        return made
+        return socket.socket(fileno=os.dup(self._socket.fileno()))
 
     def play(self, fault: str, pace: float) -> Iterator[bytes]:
         """Gives nothing: plays the fault on the connection, then ends it as if the caller had gone."""

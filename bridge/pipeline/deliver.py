@@ -223,7 +223,7 @@ class Deliverer:
         now = self.clock()
         is_admitted = not delivery.attempts and endpoint is Endpoint.SET_VALUES
         if not is_admitted and (opens_at := self.gatekeeper.opens_at(endpoint, now)) > now:
-            return Decision(Next.YIELD, opens_at, f"{endpoint.call} is paused", endpoint)
+            return Decision(Next.YIELD, opens_at, f"{endpoint.call} is paused", endpoint, Wait.GATE)
         must_pay = bool(delivery.attempts) or not delivery.is_paid
         wait = self.gatekeeper.another() if must_pay else 0
         if self.clock() + wait + self.call_budget > delivery.claim.until:
@@ -239,7 +239,7 @@ class Deliverer:
         gate = self.gatekeeper.report(outcome, endpoint, f"{claim.entity} {claim.entity_id}", delivery.held)
         now = self.clock()
         if gate is not None and not gate.is_open(now):
-            return Decision(Next.YIELD, gate.closed_until, said(outcome), endpoint)
+            return Decision(Next.YIELD, gate.closed_until, said(outcome), endpoint, Wait.GATE)
         decision = replace(decide(outcome, claim.tries, now, self.jitter()), endpoint=endpoint)
         if outcome.verdict is Verdict.LIMITED:
             return replace(decision, reason=f"the customer's rate limit: {said(outcome)}", waits_for=Wait.RATE_LIMIT)

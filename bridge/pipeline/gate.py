@@ -61,7 +61,7 @@ def admit(state: GateState, wanted: int, now: int, *, rate: float, permit_for: i
     granted = max(0, min(wanted, room, affordable))
     if rate:
         state = replace(state, next_call_at=line + round(granted * SECOND / rate))
-    if state.width:
+    if state.width and granted:
         state = replace(state, in_flight=taken + granted, permits_end=now + permit_for)
     wait = LOOK_AGAIN if room < min(wanted, affordable) else max(0, state.next_call_at - BURST - now)
     return state, Admission(granted, 0 if granted == wanted else wait, counted=state.width > 0)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bridge.gates import Endpoint, GateState
 from bridge.metronome.directory import Directory, Found
-from bridge.model import Outcome, Reference, Verdict
+from bridge.model import Outcome, Reference, Verdict, Wait
 from bridge.pipeline.gate import Held
 from bridge.pipeline.gatekeeper import Gatekeeper
 from bridge.pipeline.index import Indexer
@@ -49,7 +49,8 @@ class Resolver:
         gate = self.report(question, found, held)
         now = self.clock()
         if found.outcome and gate is not None and not gate.is_open(now):
-            self.references.postpone(question, gate.closed_until, said(found.outcome), tries=question.tries)
+            reason = said(found.outcome)
+            self.references.postpone(question, gate.closed_until, reason, tries=question.tries, waits_for=Wait.GATE)
         elif found.again_at is not None:
             self.references.postpone(question, found.again_at, found.waiting, tries=question.tries)
         elif len(found.entity_ids) == 1:

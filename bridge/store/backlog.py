@@ -12,7 +12,7 @@ from bridge.times import HOUR
 
 QUEUES = (entities, references)
 #: What may be hurried: only another entity can give a unique value.
-HURRIED = (Wait.PERMISSION, Wait.RATE_LIMIT)
+HURRIED = (Wait.PERMISSION, Wait.RATE_LIMIT, Wait.GATE)
 #: No wait and no lease is longer. A repair of many entities is spread over hours.
 LONGEST_WAIT = 12 * HOUR
 LONGEST_LEASE = HOUR
@@ -77,7 +77,7 @@ class Backlog:
         return None
 
     def try_now(self, now: int) -> int:
-        """Have what waits for a permission or a rate limit tried at once. Returns how many entities and lookups."""
+        """Have what waits for a permission, a rate limit or a gate tried at once. Returns how many there are."""
 
         def step(connection: Connection) -> int:
             woken = [connection.execute(statement, {"now": now}).rowcount for statement in HURRY]

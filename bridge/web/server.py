@@ -215,7 +215,7 @@ class Worker(ThreadWorker):
         """Answer the whole request that is there. Returns whether the connection stays open."""
         taken = conn.reader.take()
         unreader = Pieces(taken)
-        answer = Answer()
+        answer = Answer(conn)
         try:
             req: Any = Request(self.cfg, unreader, conn.client)
             # The answer to it has been given: see `Connections`.
@@ -224,6 +224,10 @@ class Worker(ThreadWorker):
                 req.force_close()
             given: Any = SimpleNamespace(sock=answer, client=conn.client, server=conn.server)
             kept = self.handle_request(req, given) and is_read(req, unreader)
+        except ConnectionError:
+            # The application has given the connection up: what the sandbox does to play a fault.
+            conn.broken = True
+            return False
         except Exception as error:  # noqa: BLE001 - each has an answer
             self.refuse(conn, error)
             return False
@@ -276,8 +280,13 @@ class Answer:
     half an answer, which no load balancer can ask of another. It also wakes the client twice.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, conn: Connection) -> None:
+        self.conn = conn
         self.pieces: list[bytes] = []
+
+    def fileno(self) -> int:
+        """For applications that do something with the connection itself."""
+        return self.conn.sock.fileno()
 
     def sendall(self, data: bytes) -> None:
         self.pieces.append(data)

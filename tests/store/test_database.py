@@ -1,6 +1,10 @@
+import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 from contextlib import closing
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -228,3 +232,23 @@ def test_the_log_of_sqlite_gives_back_what_it_grew_beyond_its_limit(logging_stor
     for access in (store.database.read, store.database.write):
         with access() as connection:
             assert connection.exec_driver_sql("PRAGMA journal_size_limit").scalar() == 256 << 10
+
+
+def test_another_process_that_opens_and_closes_the_file_takes_nothing_away(sqlite_template, tmp_path):
+    """SQLite's locks are those of the process: to open and close the file beside it would drop them."""
+    path = tmp_path / "bridge.db"
+    shutil.copy(sqlite_template, path)
+    store = open_store(f"sqlite:///{path}", 4, HOUR)
+    store.events.add("stripe", [event("evt_1")], {}, NOW)
+    store.signal.listen()
+    store.signal.wait(0.001)
+    with store.database.read() as reading:
+        reading.exec_driver_sql("SELECT count(*) FROM events").all()
+        look = (
+            "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT count(*) FROM events'); c.close()"
+        )
+        subprocess.run([sys.executable, "-c", look, str(path)], check=True)
+    assert Path(f"{path}-wal").exists()
+    assert store.events.add("stripe", [event("evt_2")], {}, NOW) == 1
+    assert len(store.events.find()) == 2
+    store.close()
