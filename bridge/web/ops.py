@@ -9,9 +9,12 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from flask import Flask
 from werkzeug.exceptions import HTTPException
 
+from bridge import bootstrap
 from bridge.bootstrap import Bridge
 from bridge.errors import OperatorError
 from bridge.web import answers, health, metrics
+from bridge.web.counters import Counters
+from bridge.web.throttle import Throttle
 
 #: How long a request of a probe may take to arrive.
 PATIENCE_SECONDS = 5
@@ -47,6 +50,8 @@ class Handler(WSGIRequestHandler):
 def create_app(bridge: Bridge) -> Flask:
     app = Flask("bridge", static_folder=None)
     app.extensions["bridge"] = bridge
+    app.extensions["counters"] = Counters()
+    app.extensions["throttle"] = Throttle(bootstrap.steady)
     app.register_error_handler(HTTPException, answers.explained)
     app.register_error_handler(Exception, answers.unexpected)
     app.register_blueprint(health.blueprint)

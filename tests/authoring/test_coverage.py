@@ -22,7 +22,8 @@ rules:
 def measured(field, *events, head=HEAD):
     """What the examples with these events show of a rule with this field, whatever comes of them."""
     examples = "".join(
-        f"  - {{name: e{number}, event: {{at: 1, {event}}}, expect: []}}\n" for number, event in enumerate(events)
+        f"  - {{name: e{number}, event: {{at: 1795341600, {event}}}, expect: []}}\n"
+        for number, event in enumerate(events)
     )
     return coverage.measure(source(f"{head}{field}\n" + (f"examples:\n{examples}" if examples else "")), NOW)
 

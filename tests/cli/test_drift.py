@@ -6,7 +6,7 @@ import pytest
 
 from bridge import bootstrap
 from bridge.errors import BridgeError, OperatorError
-from bridge.times import DAY, SECOND, to_iso
+from bridge.times import to_iso
 from tests.store.test_held import deliver
 from tests.support.making import ENTITY_ID, NOW, OTHER_ID, asking, by_payload, change, translated
 from tests.support.sandbox import TOKEN, serving_sandbox
@@ -176,12 +176,6 @@ def test_what_must_be_corrected_first_is_named(drift, sandbox, environ, kind, co
     assert isinstance(result.exception, kind)
     assert complaint in str(result.exception)
     assert TOKEN not in str(result.exception)
-
-
-def test_a_gate_that_is_closed_for_long_is_named(drift, store, written):
-    closed = store.gate.state().__class__(closed_until=NOW + 10_000 * DAY, reason="come back tomorrow", width=1)
-    store.gate.change(lambda *_: (closed, None), NOW + SECOND)
-    assert "come back tomorrow" in str(drift().exception)
 
 
 @pytest.fixture

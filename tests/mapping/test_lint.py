@@ -78,7 +78,7 @@ WRONG = [
     (
         "sender: stripe",
         "sender: stripe\n»version: 2",
-        "no key 'version': Accepted are description, examples, on_unverified, options",
+        "no key 'version': Accepted are description, examples, future_events, on_unverified, options",
     ),
     ("description: what the tests know", "description: »true", "text is expected, not true or false: put it in quotes"),
     ("description: what the tests know", "description: »{a: b}", "text is expected, not an object"),

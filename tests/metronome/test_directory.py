@@ -2,6 +2,7 @@
 
 import pytest
 
+from bridge.gates import Endpoint
 from bridge.mapping import lookups as mapping_lookups
 from bridge.metronome.directory import CONTRACT_LOOKUPS, LOOKUPS, MAX_PAGES, Directory, Found, Page
 from bridge.model import Outcome, Reference, Verdict
@@ -251,7 +252,7 @@ FOUND_CONTRACTS = [
 @pytest.mark.parametrize(("reference", "page", "found"), FOUND_CONTRACTS, ids=range(len(FOUND_CONTRACTS)))
 def test_a_contract_is_known_by_what_it_carries(reference, page, found):
     contracts = Pages(page)
-    assert Directory(contracts).contracts(reference, ONE) == Found(ACCEPTED, found)
+    assert Directory(contracts).contracts(reference, ONE) == Found(ACCEPTED, found, endpoint=Endpoint.CONTRACTS)
     assert contracts.asked == [ONE]
 
 
@@ -263,7 +264,8 @@ def test_a_failure_is_no_answer_whatever_was_asked(failure):
     found = directory.contracts(DEAL, ONE)
     # A customer who is not there has no contract.
     assert found == Found(
-        failure if failure.verdict is not Verdict.UNKNOWN else Outcome(Verdict.ACCEPTED, 404, "Not Found")
+        failure if failure.verdict is not Verdict.UNKNOWN else Outcome(Verdict.ACCEPTED, 404, "Not Found"),
+        endpoint=Endpoint.CONTRACTS,
     )
 
 
