@@ -31,7 +31,7 @@ BEFORE, WITHIN, AFTER = "before", "within", "after"
 #: What a webhook goes through on its way, and what operators and the janitor do to it afterwards.
 STEPS = {
     "store": (Events, "store"),
-    "translate": (Events, "translate"),
+    "translate": (Events, "commit"),
     "claim": (Entities, "claim"),
     "set": (Client, "set_values"),
     "delete": (Client, "delete_values"),
