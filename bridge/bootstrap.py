@@ -149,6 +149,7 @@ def build_worker(bridge: Bridge) -> Worker:
     limits = Limits(settings.rules_seconds, settings.rules_changes)
     directory = Directory(client)
     gatekeeper = build_gatekeeper(settings, store.gate, store.endpoint_gates, clock)
+    gatekeeper.verify = lambda: client.customers({"limit": "1"})[0]
     return Worker(
         store,
         translator=Translator(

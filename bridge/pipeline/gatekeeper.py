@@ -79,8 +79,13 @@ class Gatekeeper:
         clock: Callable[[], int],
         jitter: Callable[[], float],
         alarm: Callable[[GateState, Endpoint | None], None],
+        verify: Callable[[], Outcome] | None = None,
     ) -> None:
-        """`rate`: calls a second over all replicas, 0 for any; `alarm` is told whenever a gate closes, and which."""
+        """`rate`: calls a second over all replicas, 0 for any; `alarm` is told whenever a gate closes, and which.
+
+        `verify` makes a call to list customers that changes nothing: when another endpoint is closed for a missing
+        permission, its outcome shows whether the whole token is refused.
+        """
         self.gate = gate
         self.endpoint_gates = endpoint_gates
         self.rate = rate * SPENT
@@ -88,6 +93,7 @@ class Gatekeeper:
         self.clock = clock
         self.jitter = jitter
         self.alarm = alarm
+        self.verify = verify
         #: The gates as they were when a caller last looked at them all.
         self.seen = Gates()
         self._lock = threading.Lock()
@@ -174,8 +180,17 @@ class Gatekeeper:
         if whole or (None in held and self.seen.all.cause is Cause.UNAUTHORIZED and self.seen.all.width == 1):
             return self.close(None, Cause.UNAUTHORIZED, outcome)
         if one or (endpoint in held and is_first_probe(self.seen.endpoints.get(endpoint))):
-            return self.close(endpoint, Cause.FORBIDDEN, outcome)
+            return self.close_forbidden(endpoint, outcome)
         return None
+
+    def close_forbidden(self, endpoint: Endpoint, outcome: Outcome) -> GateState:
+        """One endpoint is refused again and again. Returns the state of its gate, or of that for all calls."""
+        before = self.seen.endpoints.get(endpoint, GateState()).closings
+        state = self.close(endpoint, Cause.FORBIDDEN, outcome)
+        if state.closings == before or self.verify is None or endpoint is Endpoint.CUSTOMERS:
+            return state
+        self.another()
+        return self.report(self.verify(), Endpoint.CUSTOMERS, "verification") or state
 
     def close(self, gate: Endpoint | None, cause: Cause, outcome: Outcome) -> GateState:
         jitter = self.jitter()

@@ -133,3 +133,12 @@ def test_a_second_call_of_a_job_opens_the_gate_of_its_own_endpoint(door):
         door.keeper.report(OK, Endpoint.DELETE_VALUES, "customer", admission.held)
         door.keeper.finish(admission.held, healthy=True)
     assert door.endpoints.states == {}
+
+
+@pytest.mark.parametrize(("verified", "gate"), [(REFUSALS[0], None), (OK, SET)])
+def test_an_endpoint_that_is_closed_shows_by_another_call_whether_the_whole_token_is_refused(door, verified, gate):
+    door.keeper.verify = lambda: verified
+    for number in range(FORBIDDEN_FROM):
+        door.keeper.report(REFUSALS[0], SET, f"customer {number}")
+    assert (Cause.UNAUTHORIZED, None) in door.closed if gate is None else door.closed == [(Cause.FORBIDDEN, SET)]
+    assert (door.admit(CONTRACTS).granted == 0) is (gate is None)
