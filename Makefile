@@ -20,11 +20,14 @@ test: $(VENV)/.dev ## Run all tests
 	$(BIN)/pytest -n auto --dist loadgroup
 
 .PHONY: check
-check: $(VENV)/.dev ## What to run before each commit: format, lint, types and the fast tests
+check: lint ## What to run before each commit: format, lint, types and the fast tests
+	$(BIN)/pytest -q -n auto --dist loadgroup -m 'not slow'
+
+.PHONY: lint
+lint: $(VENV)/.dev ## Format, lint and types, without tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q -n auto --dist loadgroup -m 'not slow'
 
 .PHONY: fmt
 fmt: $(VENV)/.dev ## Format the code, and mend what lint can mend
