@@ -156,6 +156,7 @@ def build_worker(bridge: Bridge) -> Worker:
             store.events,
             lambda event: log_dating(event, translate(event, bridge.live.sources, limits, time.thread_time_ns)),
             clock=clock,
+            crowded=bridge.receiver.is_crowded,
         ),
         deliverer=Deliverer(
             store.entities,

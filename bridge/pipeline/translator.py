@@ -20,6 +20,8 @@ MOST_CHANGES = 2000
 LONGEST_BATCH = 250 * MILLISECOND
 #: How long to leave a database alone that does not answer.
 STORE_PAUSE_SECONDS = 1.0
+#: Backpressure: how long to leave the processor to webhooks after each batch, while they are busy.
+BUSY_PAUSE_SECONDS = 0.2
 #: How long to rest at most. What is received ends it earlier.
 LONGEST_REST_SECONDS = 5.0
 UNSTORABLE = "the database does not take what its rules make of it"
@@ -37,12 +39,18 @@ class Translator:
     """Rules run outside of any transaction: a slow one holds no lock, and delays no source but its own for long."""
 
     def __init__(
-        self, events: Events, translate: Callable[[StoredEvent], Translated], *, clock: Callable[[], int]
+        self,
+        events: Events,
+        translate: Callable[[StoredEvent], Translated],
+        *,
+        clock: Callable[[], int],
+        crowded: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`translate` never raises; `clock` gives microseconds."""
+        """`translate` never raises; `clock` gives microseconds; `crowded` returns whether webhooks keep us busy."""
         self.events = events
         self.translate = translate
         self.clock = clock
+        self.crowded = crowded
         self.last_source = ""
         self.lock = threading.Lock()
         #: Sources that have events to be translated, and the number of the first.
@@ -69,6 +77,8 @@ class Translator:
                 while not stopping.is_set() and self.step():
                     beat()
                     announce()
+                    if self.crowded():
+                        stopping.wait(BUSY_PAUSE_SECONDS)
             except StoreError as error:
                 log.warning("store unavailable", error=str(error))
                 stopping.wait(STORE_PAUSE_SECONDS)

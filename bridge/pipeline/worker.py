@@ -15,7 +15,7 @@ from bridge.pipeline.gate import Held
 from bridge.pipeline.gatekeeper import Gatekeeper
 from bridge.pipeline.janitor import REST_SECONDS, Janitor
 from bridge.pipeline.resolve import Resolver
-from bridge.pipeline.translator import LONGEST_REST_SECONDS, Translator
+from bridge.pipeline.translator import BUSY_PAUSE_SECONDS, LONGEST_REST_SECONDS, Translator
 from bridge.store import Store
 from bridge.store.entities import Claim
 from bridge.store.glance import Glance
@@ -34,7 +34,6 @@ STORE_PAUSE_SECONDS = 1.0
 #: Backpressure: while webhooks are busy, this process delivers with fewer threads and looks for work less often.
 #: What waits meanwhile is folded, and takes fewer calls.
 BUSY_THREADS = 2
-BUSY_PAUSE_SECONDS = 0.2
 
 #: How often to look for waits that come from a clock that was wrong.
 CORRECT_EVERY = MINUTE
