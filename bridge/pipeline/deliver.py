@@ -99,7 +99,7 @@ class Deliverer:
         settlement = self.settlement(delivery, decision, work.changes)
         delivery.is_settled = self.entities.settle(claim, settlement, self.clock())
         if not delivery.is_settled and (keys := delivery.touched()):
-            # We were stopped in the middle, and whoever took our place may have written something newer before us.
+            # We were stopped in the middle, and the worker in our place may have written something newer before us.
             self.entities.doubt([Doubt(claim.entity, claim.entity_id, tuple(keys), self.clock())])
         if is_paid and not delivery.attempts:
             self.gatekeeper.unspend()
@@ -141,7 +141,8 @@ class Deliverer:
 
     def keep(self, delivery: Delivery, changes: Sequence[StoredChange]) -> None:
         """Mark those changes that are delivered as a whole, although others are not."""
-        folded = fold([change for change in changes if change.id not in delivery.states], delivery.known)
+        open_ = [change for change in changes if change.id not in delivery.states]
+        folded = fold(open_, delivery.known, resend_unchanged=self.resend_unchanged)
         unsent = {field.stamp.change for field in folded.written.values()}
         delivery.mark([one for one in folded.effective if one not in unsent], ChangeState.DELIVERED)
 
