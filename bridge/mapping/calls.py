@@ -32,7 +32,10 @@ class Functions(JMESPathFunctions):
     def call_function(self, function_name: str, resolved_args: Iterable[Any]) -> Any:
         arguments = list(resolved_args)
         spend(1 + sum(len(one) for one in arguments if isinstance(one, list)))
-        if function_name not in TAKE_NULL and arguments[SUBJECT.get(function_name, 0)] is None:
+        subject = SUBJECT.get(function_name, 0)
+        if len(arguments) <= subject:
+            raise RuleError(f"{function_name}() needs more than {len(arguments)} arguments")
+        if function_name not in TAKE_NULL and arguments[subject] is None:
             return None
         if function_name == "join" and isinstance(arguments[0], str) and isinstance(arguments[1], list):
             texts = [part for part in arguments[1] if isinstance(part, str)]
