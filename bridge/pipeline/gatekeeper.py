@@ -39,7 +39,6 @@ LONE = 3
 
 #: After these the token and the endpoint work.
 HARMLESS = (Verdict.ACCEPTED, Verdict.REFUSED, Verdict.CONFLICT, Verdict.UNKNOWN)
-REFUSALS = (Verdict.UNAUTHORIZED, Verdict.FORBIDDEN)
 
 
 class Gate(Protocol):
